@@ -1,0 +1,135 @@
+"""The words that models and pruners share: `SpeechPrompt`, `Plan`, `apply`, `kept_count`.
+
+A model turns audio and a question into a `SpeechPrompt`; a pruner looks at it and decides a `Plan`; `apply` is the one
+place where tensors are cut. Neither side knows the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+Positions = Literal["original", "renumbered"]
+
+WINDOW_TOKENS = 750
+"""Audio tokens in 30 s: the budget that pruning rates refer to (Table I: rate 0.2 keeps 600)."""
+
+
+@dataclass(frozen=True)
+class FirstAttention:
+    """Query and key projections of the LLM's first attention layer, as stored by `torch.nn.Linear` (out, in).
+
+    `normalize` is that layer's input norm, (tokens, dim) -> (tokens, dim). Biases are not carried: Eq. 10 ignores them.
+    """
+
+    query_weight: Float[Tensor, "query_out dim"]
+    key_weight: Float[Tensor, "key_out dim"]
+    query_heads: int
+    key_heads: int
+    normalize: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class SpeechPrompt:
+    """What enters the LLM's first layer for one question about one recording.
+
+    `embeddings` is the whole sequence (text before, audio, text after); `is_audio` marks the audio tokens, in time
+    order. `question` holds the embeddings of the question's text alone (no template, no special tokens: the paper's T).
+    `position_ids` may be fractional. `tokens_per_second` counts audio tokens before any pruning.
+    """
+
+    embeddings: Float[Tensor, "sequence dim"]
+    position_ids: Int[Tensor, "*axes sequence"] | Float[Tensor, "*axes sequence"]
+    is_audio: Bool[Tensor, " sequence"]
+    question: Float[Tensor, "words dim"]
+    tokens_per_second: float
+    first_attention: Callable[[], FirstAttention]
+
+    def __post_init__(self) -> None:
+        if not bool(torch.isfinite(self.embeddings).all()):
+            raise ValueError("the prompt's embeddings hold NaN or infinity: check the audio and the model's dtype")
+
+    @property
+    def audio(self) -> Float[Tensor, "audio dim"]:
+        """The audio tokens' embeddings (the paper's S)."""
+        return self.embeddings[self.is_audio]
+
+    @property
+    def audio_tokens(self) -> int:
+        return int(self.is_audio.sum())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which of `total` audio tokens survive: strictly increasing indices, and what becomes of their positions.
+
+    positions: "original" leaves every survivor's position id as it was (pruning then equals masking); "renumbered"
+    closes the gaps, as if the dropped tokens had never been there.
+    """
+
+    keep: Int[Tensor, " kept"]
+    total: int
+    positions: Positions = "original"
+
+    def __post_init__(self) -> None:
+        keep = self.keep
+        if keep.numel() == 0:
+            raise ValueError("a plan must keep at least one audio token: lower the prune rate")
+        if bool((keep[1:] <= keep[:-1]).any()) or int(keep[0]) < 0 or int(keep[-1]) >= self.total:
+            raise ValueError(f"kept indices must strictly increase within 0..{self.total - 1}, got {keep.tolist()[:8]}")
+
+    def seconds(self, tokens_per_second: float) -> Float[Tensor, " kept"]:
+        """Start time in seconds of each kept token."""
+        return self.keep.double() / tokens_per_second
+
+    def spans(self, tokens_per_second: float, gap_seconds: float = 0.0) -> list[tuple[float, float]]:
+        """Kept audio as (start, end) in seconds; neighbours at most `gap_seconds` apart are joined."""
+        spans: list[list[int]] = []
+        for index in self.keep.tolist():
+            if spans and index - spans[-1][1] <= gap_seconds * tokens_per_second:
+                spans[-1][1] = index + 1
+            else:
+                spans.append([index, index + 1])
+        return [(start / tokens_per_second, end / tokens_per_second) for start, end in spans]
+
+
+def kept_count(total: int, prune_rate: float) -> int:
+    """Tokens left of `total` after removing the share `prune_rate`: the only rounding in the house (750 at 0.8 -> 150).
+
+    Raises ValueError unless 0 <= prune_rate < 1. At least one token is kept.
+    """
+    if total < 1:
+        raise ValueError(f"need at least one audio token to prune, got {total}")
+    if not 0.0 <= prune_rate < 1.0:
+        raise ValueError(f"prune_rate is the share removed and must lie in [0, 1), got {prune_rate!r}")
+    return max(1, total - round(total * prune_rate))
+
+
+def apply(prompt: SpeechPrompt, plan: Plan) -> SpeechPrompt:
+    """Cut the prompt down to the plan: embeddings, positions and audio marks together."""
+    if plan.total != prompt.audio_tokens:
+        raise ValueError(f"the plan is for {plan.total} audio tokens, the prompt has {prompt.audio_tokens}")
+    device = prompt.is_audio.device
+    survives = ~prompt.is_audio
+    survives[prompt.is_audio.nonzero().squeeze(1)[plan.keep.to(device)]] = True
+    positions = prompt.position_ids
+    if plan.positions == "renumbered":
+        positions = _without_gaps(positions, survives)
+    return replace(
+        prompt,
+        embeddings=prompt.embeddings[survives],
+        position_ids=positions[..., survives],
+        is_audio=prompt.is_audio[survives],
+    )
+
+
+def _without_gaps(positions: Tensor, survives: Tensor) -> Tensor:
+    """Shift every token back by the steps of the dropped tokens before it (a token's step: to its successor)."""
+    steps = torch.diff(positions, append=positions[..., -1:] + 1)
+    dropped = torch.where(survives, torch.zeros_like(steps), steps)
+    return positions - (dropped.cumsum(-1) - dropped)

@@ -1,0 +1,1 @@
+"""Build a SPIRAL-style benchmark: transcripts in, spoken clips with exact sentence times out."""

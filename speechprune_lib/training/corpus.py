@@ -1,0 +1,37 @@
+"""The training corpus on disk: shards of 30 s windows, their clips, features, labels and posteriors."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A folder of shards. `file(3, "json")` is `shard_003.json`; a file under its final name is complete."""
+
+    root: Path
+
+    def file(self, shard: int, suffix: str) -> Path:
+        return self.root / f"shard_{shard:03}.{suffix}"
+
+    def clips(self, shard: int) -> list[dict]:
+        return json.loads(self.file(shard, "json").read_text())
+
+    def is_encoded(self, shard: int) -> bool:
+        return self.file(shard, "features.npy").exists()
+
+    def spoken(self, follow: int | None = None) -> Iterator[int]:
+        """Shards in order; with `follow`, wait for those below that number which are still being spoken."""
+        shard = 0
+        while self.file(shard, "json").exists() or (follow is not None and shard < follow):
+            while not self.file(shard, "json").exists():
+                time.sleep(2)
+            yield shard
+            shard += 1
+
+    def encoded(self) -> list[int]:
+        return [s for s in self.spoken() if self.is_encoded(s)]

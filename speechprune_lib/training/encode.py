@@ -1,0 +1,74 @@
+"""Stage 2, `encode`: windows of speech -> the frozen encoder's features, 25 frames of 512 numbers a second, cached.
+
+Short windows are part of a model's life (the end of every recording), and the encoder masks their padding; so one
+clip in ten loses its end here, and `frames` says how many of a window's 750 frames are speech.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+from transformers import Qwen2AudioEncoder, WhisperFeatureExtractor
+
+from .corpus import Corpus
+
+BATCH = 4
+MEL_HOP = 160
+FULL = 750
+SHORTENED_SHARE = 0.1
+
+
+def encode(corpus: Corpus, encoder: Qwen2AudioEncoder, device: str = "cpu", follow: int | None = None) -> None:
+    """Write `shard_NNN.features.npy` (float16) and `shard_NNN.frames.npy` for every spoken shard that lacks them."""
+    encoder = encoder.to(device).eval()
+    for shard in tqdm(corpus.spoken(follow), desc="shards encoded", total=follow):
+        if not corpus.is_encoded(shard):
+            _encode_shard(corpus, shard, encoder, device)
+
+
+def _encode_shard(corpus: Corpus, shard: int, encoder: Qwen2AudioEncoder, device: str) -> None:
+    windows = np.load(corpus.file(shard, "npy"), mmap_mode="r")
+    lengths = _lengths(corpus, shard, len(windows), windows.shape[1])
+    features = np.zeros((len(windows), FULL, encoder.config.d_model), np.float16)
+    for first in range(0, len(windows), BATCH):
+        part = slice(first, first + BATCH)
+        audio = [w[:n].astype(np.float32) / 32768 for w, n in zip(windows[part], lengths[part], strict=True)]
+        features[part] = features_of(encoder, audio, device).cpu().numpy()
+    np.save(corpus.file(shard, "frames.npy"), np.array([frames_of(n) for n in lengths]))
+    partial = corpus.file(shard, "part.npy")
+    np.save(partial, features)
+    os.replace(partial, corpus.file(shard, "features.npy"))
+
+
+def _lengths(corpus: Corpus, shard: int, windows: int, full: int) -> list[int]:
+    """Samples heard of each window: all, but for the shortened ends of a tenth of the clips."""
+    rng = random.Random(7000 + shard)
+    lengths = [full] * windows
+    for clip in corpus.clips(shard):
+        last = clip["first_window"] + clip["windows"] - 1
+        if rng.random() < SHORTENED_SHARE:
+            lengths[last] = int(full * rng.uniform(0.05, 0.9))
+    return lengths
+
+
+def frames_of(samples: int) -> int:
+    """Audio tokens of one window (at most 30 s) by the encoder's own formula."""
+    return (((samples // MEL_HOP) - 1) // 2 + 1 - 2) // 2 + 1
+
+
+@torch.inference_mode()
+def features_of(encoder: Qwen2AudioEncoder, audio: list[np.ndarray], device: str) -> torch.Tensor:
+    """(windows, 750, width) features; the encoder's attention is masked beyond each window's end, as in Qwen2-Audio."""
+    extractor = WhisperFeatureExtractor(feature_size=encoder.config.num_mel_bins)
+    mel = extractor(audio, sampling_rate=16_000, return_tensors="pt").input_features.to(device)
+    frames = torch.tensor([((len(a) // MEL_HOP) - 1) // 2 + 1 for a in audio], device=device)
+    heard = torch.arange(1500, device=device)[None] < frames[:, None]
+    mask = None if bool(heard.all()) else torch.where(heard, 0.0, torch.finfo(mel.dtype).min)[:, None, None].expand(
+        -1, 1, 1500, -1
+    )
+    return encoder(mel, attention_mask=mask).last_hidden_state

@@ -1,0 +1,73 @@
+"""Stage 5, `export`: the trained parts, as the mini model's loader reads them, in `data/models/mini`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from peft import PeftConfig
+from safetensors.torch import load_file, save_file
+from transformers import Qwen2AudioEncoder
+
+from ..models.mini.connector import VocabularyProjector
+
+
+def projector_from(align_checkpoint: Path, embedding_dim: int) -> VocabularyProjector:
+    """The projector around the classifier that `align` trained; its blank vector is still zero."""
+    saved = torch.load(align_checkpoint, weights_only=True)
+    settings, width = saved["settings"], saved["net"]["enter.weight"].shape[1]
+    projector = VocabularyProjector(width, settings["dim"], settings["depth"], saved["token_ids"], embedding_dim)
+    projector.classifier.load_state_dict(saved["net"])
+    return projector.eval()
+
+
+def export(encoder: Qwen2AudioEncoder, trained: Path, out: Path) -> None:
+    """Write encoder, connector and adapter in half precision, and `config.json` with their shapes."""
+    out.mkdir(parents=True, exist_ok=True)
+    tuned = torch.load(trained / "tune.pt", weights_only=True)
+    blank = tuned["trained"][-1]
+    projector = projector_from(trained / "align.pt", len(blank))
+    projector.blank.data.copy_(blank)
+    _save(encoder.state_dict(), out / "encoder.safetensors")
+    _save(projector.state_dict(), out / "connector.safetensors")
+    adapter = out / "adapter"
+    shutil.rmtree(adapter, ignore_errors=True)
+    adapter.mkdir()
+    _save(load_file(trained / "adapter" / "adapter_model.safetensors"), adapter / "adapter_model.safetensors")
+    lora = PeftConfig.from_pretrained(str(trained / "adapter"))
+    lora.base_model_name_or_path = "HuggingFaceTB/SmolLM2-135M-Instruct"
+    lora.save_pretrained(str(adapter))
+    (out / "config.json").write_text(json.dumps(_config(encoder, projector), indent=1) + "\n")
+    cards = {stage: trained / f"{stage}.card.json" for stage in ("speak", "encode", "align", "tune")}
+    (out / "card.json").write_text(
+        json.dumps({stage: json.loads(path.read_text()) for stage, path in cards.items()}, indent=1) + "\n"
+    )
+    for stage in ("align", "tune"):
+        shutil.copy(trained / f"{stage}.jsonl", out / f"{stage}_curve.jsonl")
+
+
+def _config(encoder: Qwen2AudioEncoder, projector: VocabularyProjector) -> dict:
+    shape = encoder.config
+    classifier = projector.classifier
+    return {
+        "encoder": {
+            "num_mel_bins": shape.num_mel_bins,
+            "encoder_layers": shape.encoder_layers,
+            "encoder_attention_heads": shape.encoder_attention_heads,
+            "encoder_ffn_dim": shape.encoder_ffn_dim,
+            "d_model": shape.d_model,
+            "max_source_positions": shape.max_source_positions,
+        },
+        "connector": {
+            "dim": classifier.norm.normalized_shape[0],
+            "depth": len(classifier.blocks),
+            "tokens": len(projector.token_ids),
+        },
+    }
+
+
+def _save(state: dict[str, torch.Tensor], path: Path) -> None:
+    half = {k: v.half().contiguous() if v.is_floating_point() else v.contiguous() for k, v in state.items()}
+    save_file(half, str(path))
