@@ -24,7 +24,7 @@ PEAK = 0.6
 
 
 def build(texts: Path, out: Path) -> None:
-    """Write `out/{split}.jsonl` and `out/audio/{id}.mp3` for every line of `texts/*.jsonl`; clips there are kept."""
+    """Write `out/{split}.jsonl` and `out/audio/{id}.mp3` for every line of `texts/*.jsonl`."""
     (out / "audio").mkdir(parents=True, exist_ok=True)
     items = [json.loads(line) for path in sorted(texts.glob("*.jsonl")) for line in path.read_text().splitlines()]
     if not items:

@@ -31,7 +31,7 @@ FULL = 750
 class AlignSettings:
     dim: int = 384
     depth: int = 3
-    steps: int = 900
+    steps: int = 640
     windows_per_step: int = 8
     rate: float = 2e-3
     warmup: int = 50
@@ -101,6 +101,7 @@ def align(
         net.deviation.copy_(sample.std(0) + 1e-3)
     log, began, running = (out / "align.jsonl").open("a"), time.time(), math.nan
     for step in (bar := tqdm(range(step, settings.steps), initial=step, total=settings.steps, desc="align")):
+        torch.manual_seed(settings.seed * 1_000_003 + step)  # so that a resumed run draws what the whole run would
         rows = _rows(train, settings, step)
         for group in optimizer.param_groups:
             group["lr"] = settings.rate * _schedule(step, settings)

@@ -14,6 +14,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor
@@ -22,13 +23,11 @@ from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..models.mini.connector import VocabularyProjector
+from ..models.mini.modeling import AUDIO_STEP
+from ..models.rows import MINI
 from .align import FULL, Features
 from .corpus import Corpus
 from .labels import FRAMES_PER_SECOND
-
-AUDIO_STEP = 0.15
-"""Position ids per audio token: speech is about 3.7 LLM tokens a second at 25 frames a second."""
-
 
 @dataclass(frozen=True)
 class TuneSettings:
@@ -97,10 +96,6 @@ class _Trainer:
         trained = [p for p in self.llm.parameters() if p.requires_grad] + [projector.blank]
         self.trained = trained
         self.optimizer = torch.optim.AdamW(trained, lr=settings.rate, weight_decay=0.0, betas=(0.9, 0.98))
-        before, after = tokenizer.apply_chat_template(
-            [{"role": "user", "content": "@@"}], add_generation_prompt=True, tokenize=False
-        ).split("@@")
-        self.before, self.after = before, after
 
     def step(self, step: int) -> float:
         settings, total = self.settings, 0.0
@@ -123,13 +118,19 @@ class _Trainer:
         table = self.llm.get_input_embeddings().weight
         audio = self.audio_tokens(example, table)
         reply = self.ids(example.reply + "<|im_end|>")
-        texts = [self.ids(self.before), self.ids("\n\n" + example.instruction + self.after), reply[:-1]]
+        after = MINI.after.replace("{instruction}", example.instruction)
+        texts = [self.ids(MINI.before), self.ids(after), reply[:-1]]
         embeddings = torch.cat([table[texts[0]], audio, table[texts[1]], table[texts[2]]])
         steps = torch.ones(len(embeddings), device=self.device)
         steps[len(texts[0]) : len(texts[0]) + len(audio)] = AUDIO_STEP
         positions = steps.cumsum(0) - steps
         logits = self.llm(
-            inputs_embeds=embeddings[None], position_ids=positions[None], logits_to_keep=len(reply), use_cache=False
+            inputs_embeds=embeddings[None],
+            # Without a mask transformers would take fractional positions for the borders of packed sequences.
+            attention_mask=torch.ones(1, len(embeddings), dtype=torch.long, device=self.device),
+            position_ids=positions[None],
+            logits_to_keep=len(reply),
+            use_cache=False,
         ).logits[0]
         return functional.cross_entropy(logits.float(), reply)
 
@@ -208,8 +209,6 @@ class ExampleMaker:
 
 def _heard(corpus: Corpus, shard: int, clip: dict) -> float:
     """Seconds of the clip that were encoded: all, unless its end was cut in the encode stage."""
-    import numpy as np
-
     frames = np.load(corpus.file(shard, "frames.npy"))
     last = clip["first_window"] + clip["windows"] - 1
     return ((clip["windows"] - 1) * FULL + int(frames[last])) / FRAMES_PER_SECOND
@@ -222,7 +221,11 @@ def _ask(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:
     if not unique:
         return None
     fact = rng.choice(unique)
-    return f"Question: {fact['question']}\nAnswer in a few words.", fact["answer"][0].upper() + fact["answer"][1:]
+    return _open(fact["question"]), fact["answer"][0].upper() + fact["answer"][1:]
+
+
+def _open(question: str) -> str:
+    return MINI.instructions(question, (), "likelihood")
 
 
 def _recall(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:
@@ -246,7 +249,7 @@ def _define(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:
     if not found:
         return None
     word, meaning = rng.choice(found).groups()
-    return f"Question: What does {word.lower()} mean?\nAnswer in a few words.", meaning[0].upper() + meaning[1:]
+    return _open(f"What does {word.lower()} mean?"), meaning[0].upper() + meaning[1:]
 
 
 def _repeat(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:

@@ -1,0 +1,61 @@
+"""`Example`: one multiple-choice question about one recording, as every benchmark's reader hands it over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+class BenchmarkError(ValueError):
+    """A benchmark's files cannot be used; the message says where (file:line), what was expected and the way out."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question.
+
+    `choices` are bare texts ("A. " removed) and `answer` indexes them. `key_spans` are the (start, end) in seconds of
+    the sentences that hold the answer, empty if unknown; `spans_estimated` marks times that were not stored but spread
+    over the clip by counting words. `audio_path` is None where the recording was not asked for.
+    """
+
+    id: str
+    audio_path: Path | None
+    question: str
+    choices: tuple[str, ...]
+    answer: int
+    transcript: str
+    key_spans: tuple[tuple[float, float], ...]
+    kind: str
+    duration_s: float | None
+    split: str
+    spans_estimated: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.choices) < 2 or len(set(self.choices)) < len(self.choices):
+            raise ValueError(f"{self.id} has the choices {list(self.choices)}, expected two or more different ones")
+        if not 0 <= self.answer < len(self.choices):
+            raise ValueError(f"{self.id} has answer {self.answer}, expected 0..{len(self.choices) - 1}")
+
+
+def benchmark_hash(examples: Iterable[Example]) -> str:
+    """sha256 over all that an answer can depend on: every example's fields and its audio file's bytes.
+
+    Neither the order of the examples nor the folder they lie in counts. A part of a benchmark has another hash: to
+    evaluate a part first and the rest later into one store, hash the whole.
+    """
+    digest = hashlib.sha256()
+    for example in sorted(examples, key=lambda example: example.id):
+        fields = asdict(example)
+        path = fields.pop("audio_path")
+        fields["audio"] = path and _file_hash(path)
+        digest.update(json.dumps(fields, sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,84 @@
+"""The mini speech LLM from its files: trained parts in `data/models/mini`, the text LLM from `base_llm`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import (
+    PreTrainedModel,
+    Qwen2AudioConfig,
+    Qwen2AudioEncoder,
+    Qwen2AudioEncoderConfig,
+    WhisperFeatureExtractor,
+)
+
+from ..adapter import LongAudio, TransformersSpeechModel
+from ..rows import MINI
+from .base_llm import base_llm, base_revision
+from .connector import VocabularyProjector
+from .modeling import MiniSpeechLLM
+
+FOLDER = Path(__file__).resolve().parents[3] / "data" / "models" / "mini"
+ENCODER, CONNECTOR, ADAPTER = "encoder.safetensors", "connector.safetensors", "adapter"
+FILES = ("config.json", ENCODER, CONNECTOR, f"{ADAPTER}/adapter_config.json", f"{ADAPTER}/adapter_model.safetensors")
+
+
+def load_mini(
+    device: str | torch.device = "cpu", folder: Path = FOLDER, long_audio: LongAudio = "joined"
+) -> TransformersSpeechModel:
+    """The mini model in float32, on any device. Raises FileNotFoundError naming what `folder` lacks."""
+    folder = Path(folder)
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} lacks {', '.join(missing)}: clone the whole repository, or train the mini model "
+            "(python -m speechprune_lib.training --help)"
+        )
+    llm, tokenizer = base_llm()
+    model = build(folder, llm, tokenizer.convert_tokens_to_ids(MINI.audio_token)).to(device)
+    extractor = WhisperFeatureExtractor(feature_size=model.config.audio_config.num_mel_bins)
+    return TransformersSpeechModel(MINI, model, tokenizer, extractor, revision(folder), long_audio)
+
+
+def build(folder: Path, llm: PreTrainedModel, audio_token_id: int) -> MiniSpeechLLM:
+    """Assemble encoder, connector and LLM around the trained parts; LoRA is merged into the LLM, which it changes."""
+    shapes = json.loads((folder / "config.json").read_text())
+    encoder = _encoder(shapes["encoder"], folder / ENCODER)
+    projector = _projector(encoder.config.d_model, llm.config.hidden_size, shapes["connector"], folder / CONNECTOR)
+    merged = PeftModel.from_pretrained(llm, str(folder / ADAPTER)).merge_and_unload()
+    config = Qwen2AudioConfig(
+        audio_config=encoder.config, text_config=merged.config, audio_token_index=audio_token_id
+    )
+    with torch.device("meta"):  # every module of this shell is replaced: give it no memory and no random numbers
+        model = MiniSpeechLLM(config, projector)
+    model.model.audio_tower, model.model.language_model = encoder, merged.model
+    model.lm_head = merged.lm_head
+    model.generation_config = merged.generation_config
+    return model.eval().requires_grad_(False)
+
+
+def revision(folder: Path) -> str:
+    """A short hash over the trained parts and the LLM under them."""
+    digest = hashlib.sha256(base_revision().encode())
+    for name in FILES:
+        digest.update(name.encode())
+        digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def _encoder(shape: dict, weights: Path) -> Qwen2AudioEncoder:
+    encoder = Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**shape))
+    encoder.load_state_dict(load_file(weights))
+    return encoder
+
+
+def _projector(feature_dim: int, embedding_dim: int, shape: dict, weights: Path) -> VocabularyProjector:
+    token_ids = torch.zeros(shape["tokens"], dtype=torch.long)
+    projector = VocabularyProjector(feature_dim, shape["dim"], shape["depth"], token_ids, embedding_dim)
+    projector.load_state_dict(load_file(weights))
+    return projector

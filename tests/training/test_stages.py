@@ -1,0 +1,91 @@
+"""The trained stages in miniature: they learn, and a run that was cut in two ends where the whole run ends."""
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from speechprune_lib.training import align as align_module
+from speechprune_lib.training.align import AlignSettings, align, label
+from speechprune_lib.training.export import export, projector_from
+from speechprune_lib.training.tune import ExampleMaker, TuneSettings, tune
+from transformers import LlamaConfig, LlamaForCausalLM, Qwen2AudioEncoder, Qwen2AudioEncoderConfig
+
+ALIGN = AlignSettings(dim=16, depth=1, steps=50, windows_per_step=2, rate=2e-2, warmup=5, negatives=5, held_out=2)
+TUNE = TuneSettings(steps=4, rate=5e-3, warmup=2, rank=2, span_seconds=((1.0, 3, 8),), held_out=2)
+
+
+@pytest.fixture
+def llm(tokenizer):
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=1, tie_word_embeddings=True,
+    )  # fmt: skip
+    return LlamaForCausalLM(config).eval()
+
+
+def test_labels_cover_the_windows(corpus, tokenizer):
+    data = label(corpus, tokenizer)
+    assert data.classes.shape == (16, 750)
+    spoken = tokenizer.convert_ids_to_tokens(data.token_ids.tolist())
+    assert sorted(spoken) == sorted("The cat sat on a red mat . Anna has three dogs".split())
+
+
+def test_align_learns_to_hear(corpus, tokenizer, tmp_path):
+    align(corpus, tokenizer, tmp_path, ALIGN)
+    curve = [json.loads(line) for line in (tmp_path / "align.jsonl").read_text().splitlines()]
+    assert curve[-1]["held_out"] > 0.8  # of 13 classes; the words' edges stay uncertain
+
+
+def test_a_resumed_align_run_equals_the_whole(corpus, tokenizer, tmp_path, monkeypatch):
+    settings = replace(ALIGN, steps=100)
+    align(corpus, tokenizer, tmp_path / "whole", settings)
+    saves = []
+
+    def save_then_die(*arguments):
+        original(*arguments)
+        saves.append(arguments)
+        if len(saves) == 1:
+            raise KeyboardInterrupt
+
+    original = align_module._save
+    monkeypatch.setattr(align_module, "_save", save_then_die)
+    with pytest.raises(KeyboardInterrupt):
+        align(corpus, tokenizer, tmp_path / "cut", settings)
+    align(corpus, tokenizer, tmp_path / "cut", settings)
+    whole, cut = (torch.load(tmp_path / name / "align.pt", weights_only=True)["net"] for name in ("whole", "cut"))
+    for name in whole:
+        torch.testing.assert_close(whole[name], cut[name])
+
+
+def test_tune_and_export(corpus, tokenizer, llm, tmp_path):
+    align(corpus, tokenizer, tmp_path, ALIGN)
+    before = {k: v.clone() for k, v in llm.state_dict().items()}
+    tune(corpus, projector_from(tmp_path / "align.pt", 16), llm, tokenizer, tmp_path, TUNE)
+    curve = [json.loads(line) for line in (tmp_path / "tune.jsonl").read_text().splitlines()]
+    assert curve[-1]["step"] == 4
+    for stage in ("speak", "encode", "align", "tune"):
+        (tmp_path / f"{stage}.card.json").write_text("{}")
+    shape = dict(num_mel_bins=8, encoder_layers=1, encoder_attention_heads=1, encoder_ffn_dim=16, d_model=12)
+    export(Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**shape)), tmp_path, tmp_path / "mini")
+    adapter = load_file(tmp_path / "mini/adapter/adapter_model.safetensors")
+    assert any(v.abs().sum() > 0 for k, v in adapter.items() if "lora_B" in k)
+    connector = load_file(tmp_path / "mini/connector.safetensors")
+    assert connector["blank"].shape == (16,)
+    trained = {k.replace("base_model.model.", "").replace("base_layer.", ""): v for k, v in llm.state_dict().items()}
+    assert all(torch.equal(before[k], trained[k]) for k in before if k in trained)  # the LLM itself stays frozen
+
+
+def test_examples_speak_of_their_span(corpus, tokenizer):
+    maker = ExampleMaker(corpus, TuneSettings())
+    for seed in range(50):
+        example = maker.draw(random.Random(seed))
+        first, last = example.frames
+        assert 0 <= first < last <= 750
+        assert example.reply
+        if "How many" in example.instruction:
+            assert example.reply == "Three"
+            assert last - first >= 4 / 1.2 * 25 * 0.3
