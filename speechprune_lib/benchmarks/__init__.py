@@ -12,6 +12,11 @@ __all__ = ["BENCHMARKS", "BenchmarkError", "Example", "benchmark_hash", "load_be
 
 MINI_FOLDER = Path(__file__).parents[2] / "data" / "spiral-mini"
 
+AUDIO_HINT = (
+    "SPIRAL's authors publish the recordings at duke.box.com/v/spiral-dataset, under no stated licence: unpack them "
+    "beside the annotations, or read without them (need_audio=False)"
+)
+
 Reader = Callable[[str, Path | None, bool], list[Example]]
 
 
@@ -25,7 +30,9 @@ def _spiral_mini(split: str, root: Path | None, need_audio: bool) -> list[Exampl
     known = sorted(path.stem for path in folder.glob("*.jsonl"))
     if split not in known:
         raise BenchmarkError(f"SPIRAL-mini in {folder} has no split {split!r}, expected one of {known}")
-    return spiral.read(folder / f"{split}.jsonl", split=split, audio_root=folder if need_audio else None)
+    hint = "restore it from the repository, or build it again from texts/"
+    audio_root = folder if need_audio else None
+    return spiral.read(folder / f"{split}.jsonl", split=split, audio_root=audio_root, audio_hint=hint)
 
 
 def _published(file: str) -> Reader:
@@ -34,7 +41,8 @@ def _published(file: str) -> Reader:
             raise BenchmarkError(f"SPIRAL is not part of this project: pass root=, the folder that holds {file}")
         if split != "test":
             raise BenchmarkError(f"SPIRAL has no split {split!r}, expected 'test', which is all of {file}")
-        return spiral.read(root / file, split=split, audio_root=root if need_audio else None)
+        audio_root = root if need_audio else None
+        return spiral.read(root / file, split=split, audio_root=audio_root, audio_hint=AUDIO_HINT)
 
     return read
 

@@ -35,8 +35,8 @@ class Example:
     spans_estimated: bool = False
 
     def __post_init__(self) -> None:
-        if len(self.choices) < 2 or len(set(self.choices)) < len(self.choices):
-            raise ValueError(f"{self.id} has the choices {list(self.choices)}, expected two or more different ones")
+        if len(self.choices) < 2 or len(set(self.choices)) < len(self.choices) or not all(self.choices):
+            raise ValueError(f"{self.id} has the choices {list(self.choices)}, expected two or more different texts")
         if not 0 <= self.answer < len(self.choices):
             raise ValueError(f"{self.id} has answer {self.answer}, expected 0..{len(self.choices) - 1}")
 

@@ -27,14 +27,15 @@ def answer_index(choices: Sequence[str], correct_answer: str) -> int:
     printed = correct_answer.strip()
     labelled = _LABELLED.fullmatch(correct_answer)
     letter = _LETTER_ALONE.fullmatch(correct_answer)
-    for form, wanted in (
+    forms = (
         ([choice.strip() for choice in choices], printed),
         ([text for _, text in pairs], printed),
-        (pairs, (labelled[1].upper(), labelled[2]) if labelled else None),
-        ([label for label, _ in pairs], letter[1].upper() if letter else None),
-    ):
-        if list(form).count(wanted) == 1:
-            return list(form).index(wanted)
+        ([f"{label}. {text}" for label, text in pairs], f"{labelled[1].upper()}. {labelled[2]}" if labelled else ""),
+        ([label for label, _ in pairs], letter[1].upper() if letter else ""),
+    )
+    for candidates, wanted in forms:
+        if candidates.count(wanted) == 1:
+            return candidates.index(wanted)
     raise ValueError(f"the correct answer {correct_answer!r} is not exactly one of the choices {list(choices)}")
 
 

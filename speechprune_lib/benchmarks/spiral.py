@@ -10,21 +10,18 @@ from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..audio import AudioError, duration_seconds
+from ..audio import duration_seconds
 from .base import BenchmarkError, Example
 from .choices import answer_index, strip_labels
-
-AUDIO_HINT = (
-    "SPIRAL's authors publish its recordings at duke.box.com/v/spiral-dataset, under no stated licence: unpack them "
-    "beside the annotations, or read without them (need_audio=False)"
-)
 
 Span = tuple[float, float]
 
 
 class Question(BaseModel):
+    model_config = ConfigDict(str_strip_whitespace=True)
+
     question: str = Field(min_length=1)
     choices: list[str]
     correct_answer: str
@@ -46,7 +43,7 @@ class Combined(BaseModel):
     audio_folder: str
     sentences: list[str] = Field(min_length=1)
     times: list[Span] | None = None
-    duration: float | None = Field(default=None, gt=0)
+    duration: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 class AudioData(BaseModel):
@@ -74,12 +71,13 @@ class Record(BaseModel):
     audio_data: AudioData
 
 
-def read(annotations: Path, *, split: str, audio_root: Path | None) -> list[Example]:
+def read(annotations: Path, *, split: str, audio_root: Path | None, audio_hint: str = "") -> list[Example]:
     """The examples of one .jsonl file, in its order.
 
     Recordings are looked for under `audio_root` as `audio_folder/file`, `last part of audio_folder/file` or `file`;
-    None leaves them out. Key spans come from stored times; without them from word counts spread over the recording's
-    length; without a length they stay empty. Raises FileNotFoundError, and BenchmarkError naming file and line.
+    None leaves them out; `audio_hint` says in the error where to get a missing one. Key spans come from stored times;
+    without them from word counts spread over the recording's length; without a length they stay empty. Raises
+    FileNotFoundError, and BenchmarkError naming file and line.
     """
     examples: list[Example] = []
     line_of: dict[str, int] = {}
@@ -89,7 +87,7 @@ def read(annotations: Path, *, split: str, audio_root: Path | None) -> list[Exam
             raise BenchmarkError(f"{annotations}:{number}: id {identity!r} is already that of line {line_of[identity]}")
         line_of[identity] = number
         try:
-            examples.append(_example(record, split, audio_root))
+            examples.append(_example(record, split, audio_root, audio_hint))
         except (ValueError, FileNotFoundError) as error:
             raise BenchmarkError(f"{annotations}:{number}: {error}") from error
     if not examples:
@@ -117,9 +115,9 @@ def _record(line: str, where: str) -> Record:
         raise BenchmarkError(f"{where}: {place}: {first['msg']}; expected SPIRAL's format") from error
 
 
-def _example(record: Record, split: str, audio_root: Path | None) -> Example:
+def _example(record: Record, split: str, audio_root: Path | None, audio_hint: str) -> Example:
     question, combined = record.test_question, record.audio_data.combined
-    audio_path = None if audio_root is None else _find_audio(combined, audio_root)
+    audio_path = None if audio_root is None else _find_audio(combined, audio_root, audio_hint)
     duration_s = combined.duration
     if duration_s is None and audio_path is not None:
         duration_s = duration_seconds(audio_path)
@@ -142,12 +140,12 @@ def _example(record: Record, split: str, audio_root: Path | None) -> Example:
     )
 
 
-def _find_audio(combined: Combined, root: Path) -> Path:
+def _find_audio(combined: Combined, root: Path, hint: str) -> Path:
     file, folder = combined.audio_files[0], Path(combined.audio_folder)
     for path in (root / folder / file, root / folder.name / file, root / file):
         if path.is_file():
             return path
-    raise FileNotFoundError(f"no recording at {root / folder / file}. {AUDIO_HINT}")
+    raise FileNotFoundError(f"no recording at {root / folder / file}; {hint or 'check the folder'}")
 
 
 def _spread_words(sentences: list[str], duration_s: float) -> list[Span]:

@@ -81,8 +81,11 @@ class TransformersSpeechModel(SpeechModel):
         self.row, self.name, self.revision, self.long_audio = row, row.name, revision, long_audio
         self.tokens_per_second = row.tokens_per_second
         self.instruction, self.default_scoring = row.instructions, row.default_scoring
-        self.model, self.tokenizer, self.extractor = model.eval(), tokenizer, extractor
-        self.device, self.dtype = model.get_input_embeddings().weight.device, model.get_input_embeddings().weight.dtype
+        self.model: Any = model.eval()  # transformers declares unions for its parts that no use of them narrows
+        self.tokenizer: Any = tokenizer
+        self.extractor = extractor
+        table = self.model.get_input_embeddings().weight
+        self.device, self.dtype = table.device, table.dtype
 
     @torch.no_grad()
     def prepare(

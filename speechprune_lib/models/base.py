@@ -28,7 +28,7 @@ class Instructions:
     open: str
     choice: str
 
-    def __call__(self, question: str, choices: Sequence[str], scoring: Scoring) -> str:
+    def __call__(self, question: str, choices: Sequence[str], scoring: str) -> str:
         """The instruction for a scoring; without choices, or where they stay hidden, the open question."""
         if scoring not in get_args(Scoring):
             raise ValueError(f"unknown scoring {scoring!r}, expected one of {', '.join(get_args(Scoring))}")
@@ -36,7 +36,8 @@ class Instructions:
             raise ValueError("the question is empty: ask something about the recording")
         if not choices or scoring not in SHOWS_CHOICES:
             return self.open.replace("{question}", question)
-        return self.choice.replace("{choices}", lettered(choices)).replace("{question}", question)
+        before, after = self.choice.split("{choices}")
+        return f"{before.replace('{question}', question)}{lettered(choices)}{after.replace('{question}', question)}"
 
 
 def lettered(choices: Sequence[str]) -> str:

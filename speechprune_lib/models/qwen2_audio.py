@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from transformers import (
@@ -27,11 +27,11 @@ LEFT_WHOLE = [
 
 def load_qwen2_audio(
     device: str | torch.device = "cuda",
-    quantization: Literal["nf4"] | None = None,
+    quantization: str | None = None,
     long_audio: LongAudio = "joined",
     source: str = QWEN2_AUDIO.hub_id,
 ) -> TransformersSpeechModel:
-    """Load from the hub or a local copy (`source`), onto one device.
+    """Load from the hub or a local copy (`source`), onto one device; `quantization` is None or "nf4".
 
     The dtype is bfloat16 where the GPU has it, else float16 (a T4 only emulates bfloat16), and float32 on a CPU.
     "nf4" needs bitsandbytes; the audio encoder, the projector and the first layer's attention stay unquantized.

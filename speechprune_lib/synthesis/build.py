@@ -72,7 +72,9 @@ def _cast(rng: random.Random, item: dict) -> dict[str, Speaker]:
 def _record(item: dict, cast: dict[str, Speaker], sentences: list[str], times: list, duration: float) -> dict:
     key = item["original_key_sentence"]
     if sentences.count(key) != 1:
-        raise ValueError(f"{item['metadata']['id']}: the key sentence occurs {sentences.count(key)} times, expected once")
+        raise ValueError(
+            f"{item['metadata']['id']}: the key sentence occurs {sentences.count(key)} times, expected once"
+        )
     index = sentences.index(key)
     speaker = next(turn["speaker"] for turn in item["transcript"] if key in turn["text"])
     return {
@@ -91,7 +93,5 @@ def _record(item: dict, cast: dict[str, Speaker], sentences: list[str], times: l
 def write_mp3(path: Path, samples: np.ndarray) -> None:
     """A small MP3: unlike Ogg's, its bytes repeat exactly, so that a rebuilt clip has the same hash."""
     partial = path.with_suffix(".part")
-    soundfile.write(
-        partial, samples, SAMPLE_RATE_HZ, format="MP3", bitrate_mode="CONSTANT", compression_level=0.8
-    )
+    soundfile.write(partial, samples, SAMPLE_RATE_HZ, format="MP3", bitrate_mode="CONSTANT", compression_level=0.8)
     partial.replace(path)

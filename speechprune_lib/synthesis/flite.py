@@ -105,5 +105,7 @@ def _word_times(library: ctypes.CDLL, utterance: int, text: str) -> list[tuple[s
         item = library.item_next(item)
     words = text.split()
     if len(times) != len(words) or any(end <= start for start, end in times):
-        raise ValueError(f"flite reports {len(times)} words for the {len(words)} of {text!r}: write it out in plain words")
+        raise ValueError(
+            f"flite reports {len(times)} words for the {len(words)} of {text!r}: write it out in plain words"
+        )
     return [(word, start, end) for word, (start, end) in zip(words, times, strict=True)]

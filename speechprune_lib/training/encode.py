@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import os
 import random
-from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 from transformers import Qwen2AudioEncoder, WhisperFeatureExtractor
 
+from ..audio import SAMPLE_RATE_HZ, WINDOW_TOKENS, audio_tokens, encoder_frames, mel_frames
 from .corpus import Corpus
 
 BATCH = 4
-MEL_HOP = 160
-FULL = 750
 SHORTENED_SHARE = 0.1
 
 
@@ -34,12 +32,12 @@ def encode(corpus: Corpus, encoder: Qwen2AudioEncoder, device: str = "cpu", foll
 def _encode_shard(corpus: Corpus, shard: int, encoder: Qwen2AudioEncoder, device: str) -> None:
     windows = np.load(corpus.file(shard, "npy"), mmap_mode="r")
     lengths = _lengths(corpus, shard, len(windows), windows.shape[1])
-    features = np.zeros((len(windows), FULL, encoder.config.d_model), np.float16)
+    features = np.zeros((len(windows), WINDOW_TOKENS, encoder.config.d_model), np.float16)
     for first in range(0, len(windows), BATCH):
         part = slice(first, first + BATCH)
         audio = [w[:n].astype(np.float32) / 32768 for w, n in zip(windows[part], lengths[part], strict=True)]
         features[part] = features_of(encoder, audio, device).cpu().numpy()
-    np.save(corpus.file(shard, "frames.npy"), np.array([frames_of(n) for n in lengths]))
+    np.save(corpus.file(shard, "frames.npy"), np.array([audio_tokens(n) for n in lengths]))
     partial = corpus.file(shard, "part.npy")
     np.save(partial, features)
     os.replace(partial, corpus.file(shard, "features.npy"))
@@ -56,19 +54,13 @@ def _lengths(corpus: Corpus, shard: int, windows: int, full: int) -> list[int]:
     return lengths
 
 
-def frames_of(samples: int) -> int:
-    """Audio tokens of one window (at most 30 s) by the encoder's own formula."""
-    return (((samples // MEL_HOP) - 1) // 2 + 1 - 2) // 2 + 1
-
-
 @torch.inference_mode()
 def features_of(encoder: Qwen2AudioEncoder, audio: list[np.ndarray], device: str) -> torch.Tensor:
     """(windows, 750, width) features; the encoder's attention is masked beyond each window's end, as in Qwen2-Audio."""
     extractor = WhisperFeatureExtractor(feature_size=encoder.config.num_mel_bins)
-    mel = extractor(audio, sampling_rate=16_000, return_tensors="pt").input_features.to(device)
-    frames = torch.tensor([((len(a) // MEL_HOP) - 1) // 2 + 1 for a in audio], device=device)
-    heard = torch.arange(1500, device=device)[None] < frames[:, None]
-    mask = None if bool(heard.all()) else torch.where(heard, 0.0, torch.finfo(mel.dtype).min)[:, None, None].expand(
-        -1, 1, 1500, -1
-    )
-    return encoder(mel, attention_mask=mask).last_hidden_state
+    mel = extractor(audio, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt").input_features.to(device)
+    frames = torch.tensor([encoder_frames(mel_frames(len(a))) for a in audio], device=device)
+    full = encoder.config.max_source_positions
+    heard = torch.arange(full, device=device)[None] < frames[:, None]
+    mask = torch.where(heard, 0.0, torch.finfo(mel.dtype).min)[:, None, None].expand(-1, 1, full, -1)
+    return encoder(mel, attention_mask=None if bool(heard.all()) else mask).last_hidden_state

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-FRAMES_PER_SECOND = 25
+from ..audio import TOKENS_PER_SECOND
+
 PUNCTUATION_SECONDS = 0.08
 BLANK = -1
 
@@ -42,6 +43,6 @@ def frame_labels(tokens: Sequence[tuple[int, float, float]], frames: int) -> np.
     """Token id spoken at the middle of each frame, or `BLANK`; shape (frames,)."""
     labels = np.full(frames, BLANK, np.int64)
     for token, start, end in tokens:
-        first = round(start * FRAMES_PER_SECOND)
-        labels[first : max(first + 1, round(end * FRAMES_PER_SECOND))] = token
+        first = round(start * TOKENS_PER_SECOND)
+        labels[first : max(first + 1, round(end * TOKENS_PER_SECOND))] = token
     return labels

@@ -18,11 +18,10 @@ import numpy as np
 from scipy.signal import fftconvolve, lfilter
 from tqdm import tqdm
 
+from ..audio import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from ..synthesis.voices import Speaker
 from .texts import Fact, everyday_sentences, facts, wordnet_sentences
 
-RATE_HZ = 16_000
-WINDOW = 30 * RATE_HZ
 WINDOWS_PER_SHARD = 60
 CLIP_WINDOWS = (1, 1, 2, 3)  # a clip fills one of these numbers of windows
 EVERYDAY_FROM = 38  # shards from here on speak the everyday sentences, those before it WordNet's
@@ -59,11 +58,11 @@ def _speak_shard(out: Path, shard: int, skip: set[str], saying: Path) -> None:
     windows, clips = [], []
     while len(windows) < WINDOWS_PER_SHARD:
         count = min(rng.choice(CLIP_WINDOWS), WINDOWS_PER_SHARD - len(windows))
-        samples, spoken = _clip(rng, source, count * WINDOW, skip, saying)
+        samples, spoken = _clip(rng, source, count * WINDOW_SAMPLES, skip, saying)
         clips.append({"first_window": len(windows), "windows": count, "samples": len(samples), "sentences": spoken})
-        padded = np.zeros(count * WINDOW, np.int16)
+        padded = np.zeros(count * WINDOW_SAMPLES, np.int16)
         padded[: len(samples)] = np.clip(samples * 32767, -32768, 32767)
-        windows += list(padded.reshape(count, WINDOW))
+        windows += list(padded.reshape(count, WINDOW_SAMPLES))
     np.save(out / f"shard_{shard:03}.npy", np.stack(windows))
     partial = out / f"shard_{shard:03}.json.part"
     partial.write_text(json.dumps(clips))
@@ -99,10 +98,10 @@ def _clip(rng: random.Random, source, limit: int, skip: set[str], saying: Path):
         except (ValueError, UnicodeEncodeError):
             continue  # the engine splits this text into other words than we do
         voice = _coloured(speech.samples, *drawn[1:])
-        pause = np.zeros(int(rng.uniform(0.05, 0.5) * RATE_HZ), np.float32)
+        pause = np.zeros(int(rng.uniform(0.05, 0.5) * SAMPLE_RATE_HZ), np.float32)
         if len(samples) + len(voice) + len(pause) > limit:
             return _room(rng, samples), spoken
-        offset = len(samples) / RATE_HZ
+        offset = len(samples) / SAMPLE_RATE_HZ
         timed = [(w, round(offset + s, 3), round(offset + e, 3)) for w, s, e in speech.words]
         spoken.append({**asdict(fact), "voice": drawn[0].voice, "words": timed})
         samples = np.concatenate([samples, voice, pause])
@@ -127,7 +126,9 @@ def _room(rng: random.Random, samples: np.ndarray) -> np.ndarray:
     noise = np.random.default_rng(rng.getrandbits(32))
     if rng.random() < 0.33:
         decay = rng.uniform(0.05, 0.3)
-        taps = noise.standard_normal(int(0.4 * RATE_HZ)) * np.exp(-np.arange(int(0.4 * RATE_HZ)) / (decay * RATE_HZ / 3))
+        taps = noise.standard_normal(int(0.4 * SAMPLE_RATE_HZ)) * np.exp(
+            -np.arange(int(0.4 * SAMPLE_RATE_HZ)) / (decay * SAMPLE_RATE_HZ / 3)
+        )
         taps = np.concatenate([[1.0], rng.uniform(0.02, 0.12) * taps])
         samples = fftconvolve(samples, taps)[: len(samples)]
         samples = samples / max(1.0, float(np.abs(samples).max()))

@@ -22,12 +22,13 @@ from torch.nn import functional
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ..audio import TOKENS_PER_SECOND, WINDOW_TOKENS
 from ..models.mini.connector import VocabularyProjector
 from ..models.mini.modeling import AUDIO_STEP
 from ..models.rows import MINI
-from .align import FULL, Features
+from .align import Features
 from .corpus import Corpus
-from .labels import FRAMES_PER_SECOND
+
 
 @dataclass(frozen=True)
 class TuneSettings:
@@ -64,9 +65,9 @@ def tune(
     """Train, or go on from `out/tune.pt`; ends with the `adapter/` folder, `blank` in the projector, and the curve."""
     torch.manual_seed(settings.seed)
     trainer = _Trainer(corpus, projector.to(device), llm.to(device), tokenizer, settings, device)
-    step = trainer.resume(out / "tune.pt")
+    done = trainer.resume(out / "tune.pt")
     log, began, running = (out / "tune.jsonl").open("a"), time.time(), math.nan
-    for step in (bar := tqdm(range(step, settings.steps), initial=step, total=settings.steps, desc="tune")):
+    for step in (bar := tqdm(range(done, settings.steps), initial=done, total=settings.steps, desc="tune")):
         loss = trainer.step(step)
         running = loss if math.isnan(running) else 0.95 * running + 0.05 * loss
         bar.set_postfix(loss=f"{running:.3f}")
@@ -136,12 +137,12 @@ class _Trainer:
 
     def audio_tokens(self, example: Example, table: Tensor) -> Tensor:
         first, last = example.frames
-        rows = range(first // FULL, (last - 1) // FULL + 1)
+        rows = range(first // WINDOW_TOKENS, (last - 1) // WINDOW_TOKENS + 1)
         windows = [self.examples.row[example.shard, example.first_window + r] for r in rows]
         features = self.features(windows, self.device)
         with torch.no_grad():
             probability, classes = self.projector.posterior(features)
-        part = slice(first - rows[0] * FULL, last - rows[0] * FULL)
+        part = slice(first - rows[0] * WINDOW_TOKENS, last - rows[0] * WINDOW_TOKENS)
         return self.projector.mix(probability.flatten(0, 1)[part], classes.flatten(0, 1)[part], table)
 
     def ids(self, text: str) -> Tensor:
@@ -202,8 +203,11 @@ class ExampleMaker:
             return None
         if task is _repeat:
             span = span[:3]
-        frames = (int(max(0.0, start - 0.2) * FRAMES_PER_SECOND), int((span[-1]["words"][-1][2] + 0.2) * FRAMES_PER_SECOND))
-        frames = (frames[0], min(frames[1], clip["windows"] * FULL))
+        frames = (
+            int(max(0.0, start - 0.2) * TOKENS_PER_SECOND),
+            int((span[-1]["words"][-1][2] + 0.2) * TOKENS_PER_SECOND),
+        )
+        frames = (frames[0], min(frames[1], clip["windows"] * WINDOW_TOKENS))
         return Example(shard, clip["first_window"], frames, *asked)
 
 
@@ -211,7 +215,7 @@ def _heard(corpus: Corpus, shard: int, clip: dict) -> float:
     """Seconds of the clip that were encoded: all, unless its end was cut in the encode stage."""
     frames = np.load(corpus.file(shard, "frames.npy"))
     last = clip["first_window"] + clip["windows"] - 1
-    return ((clip["windows"] - 1) * FULL + int(frames[last])) / FRAMES_PER_SECOND
+    return ((clip["windows"] - 1) * WINDOW_TOKENS + int(frames[last])) / TOKENS_PER_SECOND
 
 
 def _ask(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:
@@ -233,7 +237,7 @@ def _recall(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:
     target = rng.choice(span)["sentence"]
     elsewhere = " ".join(s["sentence"] for s in span if s["sentence"] != target).lower()
     words = [w for w in re.findall(r"[a-z]{5,}", target.lower()) if w not in elsewhere]
-    return (f"What was said about \"{rng.choice(words)}\"?", target) if words else None
+    return (f'What was said about "{rng.choice(words)}"?', target) if words else None
 
 
 def _continue(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:
@@ -241,7 +245,7 @@ def _continue(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:
     if len(words) < 6:
         return None
     cut = rng.randint(2, min(5, len(words) - 3))
-    return f"What was said after \"{' '.join(words[:cut])}\"?", " ".join(words[cut:])
+    return f'What was said after "{" ".join(words[:cut])}"?', " ".join(words[cut:])
 
 
 def _define(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:

@@ -5,10 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from speechprune_lib.models.adapter import TransformersSpeechModel
-from speechprune_lib.models.mini.connector import VocabularyProjector
-from speechprune_lib.models.mini.modeling import MiniSpeechLLM
-from speechprune_lib.models.rows import MINI, QWEN2_AUDIO
 from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers.decoders import ByteLevel
 from tokenizers.models import BPE
@@ -21,6 +17,11 @@ from transformers import (
     Qwen2Config,
     WhisperFeatureExtractor,
 )
+
+from speechprune_lib.models.adapter import TransformersSpeechModel
+from speechprune_lib.models.mini.connector import VocabularyProjector
+from speechprune_lib.models.mini.modeling import MiniSpeechLLM
+from speechprune_lib.models.rows import MINI, QWEN2_AUDIO
 
 SPECIAL = ["<|im_start|>", "<|im_end|>", "<|audio_bos|>", "<|AUDIO|>", "<|audio_eos|>", "<empty_output>"]
 MEL_BINS = 8
@@ -79,7 +80,9 @@ def mini(tokenizer, extractor, encoder_config) -> TransformersSpeechModel:
     text = LlamaConfig(**TEXT_SHAPE, vocab_size=len(tokenizer))
     audio_token = tokenizer.convert_tokens_to_ids(MINI.audio_token)
     projector = VocabularyProjector(encoder_config.d_model, 12, 1, torch.arange(50, 90), HIDDEN)
-    model = MiniSpeechLLM(Qwen2AudioConfig(audio_config=encoder_config, text_config=text, audio_token_index=audio_token), projector)
+    model = MiniSpeechLLM(
+        Qwen2AudioConfig(audio_config=encoder_config, text_config=text, audio_token_index=audio_token), projector
+    )
     return TransformersSpeechModel(MINI, model, tokenizer, extractor, "tiny")
 
 

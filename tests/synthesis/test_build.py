@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
+
 from speechprune_lib.synthesis import build as module
 from speechprune_lib.synthesis.build import build, speak_item
 from speechprune_lib.synthesis.flite import Speech
@@ -82,5 +83,5 @@ def test_build_writes_splits_and_repeats_its_bytes(tmp_path):
 
 
 def test_no_texts_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no \\*.jsonl transcripts"):
+    with pytest.raises(FileNotFoundError, match=r"no \*\.jsonl transcripts"):
         build(tmp_path, tmp_path / "out")

@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from speechprune_lib.training.corpus import Corpus
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-WORDS = "The cat sat on a red mat . Anna has three dogs Who has How many does have ? Three Repeat what was said".split()
+from speechprune_lib.training.corpus import Corpus
+
+WORDS = ["The", "cat", "sat", "on", "a", "red", "mat", ".", "Anna", "has", "three", "dogs", "Who", "has", "How", "many", "does", "have", "?", "Three", "Repeat", "what", "was", "said"]
 FEATURES = 12
 
 
@@ -16,7 +17,9 @@ FEATURES = 12
 def tokenizer() -> PreTrainedTokenizerFast:
     vocabulary = {w: i for i, w in enumerate(["[UNK]", "\n", "<|im_end|>", *dict.fromkeys(WORDS)])}
     tokens = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-    tokens.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.Split(" ", "removed"), pre_tokenizers.Punctuation()])
+    tokens.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.Split(" ", "removed"), pre_tokenizers.Punctuation()]
+    )
     fast = PreTrainedTokenizerFast(tokenizer_object=tokens, unk_token="[UNK]")
     fast.add_special_tokens({"additional_special_tokens": ["<|im_end|>"]})
     return fast
@@ -48,7 +51,9 @@ def corpus(tmp_path) -> Corpus:
             start, sentences = 0.3, []
             while start < 26:
                 sentences.append(_sentence("The cat sat on a red mat.", start))
-                sentences.append(_sentence("Anna has three dogs.", start + 3.2, "How many dogs does Anna have?", "three"))
+                sentences.append(
+                    _sentence("Anna has three dogs.", start + 3.2, "How many dogs does Anna have?", "three")
+                )
                 start += 5.5
             clips.append({"first_window": window, "windows": 1, "samples": 480_000, "sentences": sentences})
         corpus.file(shard, "json").write_text(json.dumps(clips))

@@ -5,8 +5,9 @@ import struct
 import numpy as np
 import pytest
 import torch
-from speechprune_lib.training.ct2 import read_ct2, whisper_encoder
 from transformers import WhisperConfig, WhisperModel
+
+from speechprune_lib.training.ct2 import read_ct2, whisper_encoder
 
 
 def _as_ct2(encoder) -> dict[str, np.ndarray]:
@@ -25,7 +26,11 @@ def _as_ct2(encoder) -> dict[str, np.ndarray]:
         qb, vb = (state[f"{ours}.self_attn.{x}_proj.bias"] for x in "qv")
         out[f"encoder/{theirs}/self_attention/linear_0/weight"] = np.concatenate([q, k, v])
         out[f"encoder/{theirs}/self_attention/linear_0/bias"] = np.concatenate([qb, np.zeros_like(qb), vb])
-        for linear, name in (("self_attention/linear_1", "self_attn.out_proj"), ("ffn/linear_0", "fc1"), ("ffn/linear_1", "fc2")):
+        for linear, name in (
+            ("self_attention/linear_1", "self_attn.out_proj"),
+            ("ffn/linear_0", "fc1"),
+            ("ffn/linear_1", "fc2"),
+        ):
             out |= {f"encoder/{theirs}/{linear}/{part}": state[f"{ours}.{name}.{part}"] for part in ("weight", "bias")}
         out |= norm(f"{theirs}/self_attention/layer_norm", f"{ours}.self_attn_layer_norm")
         out |= norm(f"{theirs}/ffn/layer_norm", f"{ours}.final_layer_norm")

@@ -1,4 +1,5 @@
 import numpy as np
+
 from speechprune_lib.training.labels import BLANK, frame_labels, timed_tokens
 
 

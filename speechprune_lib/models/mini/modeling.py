@@ -35,7 +35,8 @@ class MiniSpeechLLM(Qwen2AudioForConditionalGeneration):
 
     def __init__(self, config: Qwen2AudioConfig, projector: VocabularyProjector) -> None:
         super().__init__(config)
-        self.model.multi_modal_projector = BoundProjector(projector, self.get_input_embeddings)
+        inner: Any = self.model
+        inner.multi_modal_projector = BoundProjector(projector, self.get_input_embeddings)
 
     def audio_positions(
         self, input_ids: Int[Tensor, "batch sequence"], attention_mask: Int[Tensor, "batch sequence"] | None = None
@@ -47,7 +48,7 @@ class MiniSpeechLLM(Qwen2AudioForConditionalGeneration):
             steps = steps * attention_mask
         return steps.cumsum(-1) - steps
 
-    def forward(
+    def forward(  # type: ignore[override]  # keyword arguments, as everything in transformers calls it
         self,
         input_ids: Tensor | None = None,
         input_features: Tensor | None = None,
@@ -64,12 +65,13 @@ class MiniSpeechLLM(Qwen2AudioForConditionalGeneration):
         if attention_mask is None and past_key_values is None:
             # Without mask and cache, transformers would read steps other than 1 as borders of packed sequences.
             attention_mask = torch.ones(position_ids.shape, dtype=torch.long, device=position_ids.device)
-        return super().forward(
+        base: Any = super()  # annotated for integer positions; the rotary embedding takes fractions as they are
+        return base.forward(
             input_ids=input_ids,
             input_features=input_features,
             attention_mask=attention_mask,
             feature_attention_mask=feature_attention_mask,
-            position_ids=position_ids,  # type: ignore[arg-type]  # annotated as integers, rotated as floats
+            position_ids=position_ids,
             past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
             **kwargs,
@@ -80,7 +82,8 @@ class MiniSpeechLLM(Qwen2AudioForConditionalGeneration):
         if kwargs.get("position_ids") is None:
             ids = inputs if inputs is not None else kwargs.get("input_ids")
             kwargs["position_ids"] = self._positions(ids, kwargs.get("attention_mask"), kwargs.get("past_key_values"))
-        return super().generate(inputs, *args, **kwargs)
+        base: Any = super()
+        return base.generate(inputs, *args, **kwargs)
 
     def _positions(self, input_ids: Tensor | None, attention_mask: Tensor | None, past: Cache | None) -> Tensor:
         if input_ids is None or (past is not None and past.get_seq_length() > 0):

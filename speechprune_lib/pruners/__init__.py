@@ -1,0 +1,62 @@
+"""The pruning methods by name.
+
+Adding one: its class in a file here, its row in `METHODS`, its line in the book. Tests run over the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from speechprune_lib.pruners.base import Pruner
+from speechprune_lib.pruners.baselines import Everything, Original, RandomCrop, RandomTokens, UniformStride
+from speechprune_lib.pruners.speechprune import AttentionOnly, SimilarityOnly, SpeechPrune
+
+METHODS: dict[str, type[Pruner]] = {
+    method.name: method
+    for method in (
+        Original,
+        Everything,
+        RandomTokens,
+        RandomCrop,
+        UniformStride,
+        SpeechPrune,
+        SimilarityOnly,
+        AttentionOnly,
+    )
+}
+
+
+def get_method(name: str, **options: Any) -> Pruner:
+    """The method of that name; fields of the phases it holds are given flat, as in `temperature=0.1`.
+
+    Raises ValueError for an unknown name or value, TypeError for an option that the method does not have.
+    """
+    valid = method_options(name)
+    unknown = sorted(options.keys() - valid.keys())
+    if unknown:
+        raise TypeError(f"method {name!r} has no option {', '.join(unknown)}; it has {', '.join(valid)}")
+    phases = {key: phase(**_take(options, phase)) for key, phase in _phases(name).items()}
+    return METHODS[name](**phases, **options)
+
+
+def method_options(name: str) -> dict[str, Any]:
+    """The options that `get_method` takes for that method, with their default values."""
+    if name not in METHODS:
+        raise ValueError(f"there is no method {name!r}; there are {', '.join(METHODS)}")
+    phases = _phases(name)
+    own = {field.name: field.default for field in fields(METHODS[name]) if field.name not in phases}
+    return own | {field.name: field.default for phase in phases.values() for field in fields(phase)}
+
+
+def _phases(name: str) -> dict[str, Any]:
+    """The classes of the phases that a method holds: those of its fields that are made by a dataclass."""
+    return {field.name: field.default_factory for field in fields(METHODS[name]) if is_dataclass(field.default_factory)}
+
+
+def _take(options: dict[str, Any], phase: Any) -> dict[str, Any]:
+    """The phase's own options, taken out of all of them."""
+    return {field.name: options.pop(field.name) for field in fields(phase) if field.name in options}
+
+
+__all__ = ["METHODS", "Pruner", "SpeechPrune", "get_method", "method_options"]

@@ -1,0 +1,141 @@
+"""SpeechPrune's phase 2 (arXiv 2412.12009, Eqs. 10-13): what the audio itself attends to, estimated from signs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Float64, Int
+from torch import Tensor
+
+from speechprune_lib.prompt import FirstAttention, SpeechPrompt
+from speechprune_lib.pruners.base import as_float64, check_choice, check_finite, top_k
+
+Scale = Literal["literal", "xnor"]
+Heads = Literal["per-head", "one"]
+Binarize = Literal["normalized", "raw"]
+
+CHUNK_SCORES = 2**23
+"""Attention scores held at a time (64 MiB)."""
+
+
+@dataclass(frozen=True)
+class AttentionPhase:
+    """Phase 2, Eqs. 10-13: the tokens that receive most attention in the LLM's first layer, estimated from signs.
+
+    `binarize`: take the signs of what that layer sees ("normalized"), or of the embeddings themselves ("raw", Eq. 10
+    to the letter); they differ where the layer's norm has negative weights or a bias. `scale`: see `binary_projections`.
+    `heads`: see `attention_rows`.
+    """
+
+    scale: Scale = "literal"
+    heads: Heads = "per-head"
+    binarize: Binarize = "normalized"
+
+    def __post_init__(self) -> None:
+        check_choice("scale", self.scale, Scale)
+        check_choice("heads", self.heads, Heads)
+        check_choice("binarize", self.binarize, Binarize)
+
+    def select(self, prompt: SpeechPrompt, survivors: Int[Tensor, " survivors"], count: int) -> Int[Tensor, " kept"]:
+        """The `count` of the `survivors` that receive most attention from all of them; all if there are fewer."""
+        if count >= len(survivors):
+            return survivors
+        audio = prompt.audio[survivors.to(prompt.embeddings.device)]
+        queries, keys = binary_projections(audio, prompt.first_attention(), self.scale, self.binarize)
+        return survivors[top_k(attention_received(queries, keys, self.heads), count)]
+
+
+def binary_projections(
+    audio: Float[Tensor, "audio dim"],
+    attention: FirstAttention,
+    scale: Scale = "literal",
+    binarize: Binarize = "normalized",
+) -> tuple[Float64[Tensor, "heads audio head_dim"], Float64[Tensor, "heads audio head_dim"]]:
+    """Q' and K' of Eqs. 10 and 11 by query head; a key head shared by several query heads is repeated for each.
+
+    "literal" multiplies signs: every entry is a whole number between -dim and dim, exact. "xnor", unlike Eq. 11,
+    scales the entry of token i and output o by the mean over dims of |S[i, :]| and of |W[o, :]|, XNOR-Net's estimate
+    of the real product; S is what was binarized. The sign of 0 is +1. Biases and rotary positions are left out, as in
+    the paper. Raises ValueError for weights of other shapes than the audio and the heads call for.
+    """
+    _check_shapes(audio, attention)
+    inputs = attention.normalize(audio) if binarize == "normalized" else audio
+    check_finite("the first layer's inputs", inputs)
+    queries = _project(inputs, attention.query_weight, attention.query_heads, scale)
+    keys = _project(inputs, attention.key_weight, attention.key_heads, scale)
+    return queries, keys.repeat_interleave(attention.query_heads // attention.key_heads, dim=0)
+
+
+def attention_rows(
+    queries: Float64[Tensor, "heads audio head_dim"],
+    keys: Float64[Tensor, "heads audio head_dim"],
+    heads: Heads = "per-head",
+) -> Iterator[Float64[Tensor, "maps rows audio"]]:
+    """log A of Eq. 12, some queries at a time, so that no whole N x N map is ever held.
+
+    "per-head": one map a head, d_k = head_dim, as the layer itself does. "one": the heads side by side as one matrix,
+    one map, d_k = heads * head_dim (with shared key heads: after their repetition).
+    """
+    count, tokens, size = keys.shape
+    d_k = size if heads == "per-head" else count * size
+    for chunk in queries.split(max(1, CHUNK_SCORES // (count * tokens)), dim=1):
+        products = chunk @ keys.mT
+        if heads == "one":
+            products = products.sum(0, keepdim=True)
+        yield (products / math.sqrt(d_k)).log_softmax(-1)
+
+
+def attention_received(
+    queries: Float64[Tensor, "heads audio head_dim"],
+    keys: Float64[Tensor, "heads audio head_dim"],
+    heads: Heads = "per-head",
+) -> Float64[Tensor, " audio"]:
+    """Logarithm of the mean attention that each token receives, over all queries and maps: what phase 2 ranks by.
+
+    Unlike Eq. 13, whose mean over axis 1 of a softmax over that axis is the constant 1/N, the mean is over queries.
+    Kept as a logarithm because the binary products spread over thousands: as plain numbers most means underflow to 0,
+    and top-k would pick among ties by index, which is by time. In the logarithm only tokens of equal signs tie.
+    """
+    parts = [rows.logsumexp((0, 1)) for rows in attention_rows(queries, keys, heads)]
+    maps = len(queries) if heads == "per-head" else 1
+    return torch.stack(parts).logsumexp(0) - math.log(maps * queries.shape[1])
+
+
+def attention_map(
+    queries: Float64[Tensor, "heads audio head_dim"],
+    keys: Float64[Tensor, "heads audio head_dim"],
+    heads: Heads = "per-head",
+) -> Float64[Tensor, "audio audio"]:
+    """A of Eq. 12 as a whole (query, key), averaged over heads: for looking at; O(N^2) memory."""
+    return torch.cat([rows.exp().mean(0) for rows in attention_rows(queries, keys, heads)])
+
+
+def _project(
+    inputs: Float[Tensor, "audio dim"], weight: Float[Tensor, "out dim"], heads: int, scale: Scale
+) -> Float64[Tensor, "heads audio head_dim"]:
+    # sums of dim times +-1 are exact in float32 up to 2^24 dims
+    product = as_float64(_signs(inputs) @ _signs(weight).T)
+    if scale == "xnor":
+        product = product * as_float64(inputs).abs().mean(1, keepdim=True) * as_float64(weight).abs().mean(1)
+    return product.unflatten(1, (heads, -1)).transpose(0, 1)
+
+
+def _signs(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    return torch.where(tensor.detach() >= 0, 1.0, -1.0)
+
+
+def _check_shapes(audio: Float[Tensor, "audio dim"], attention: FirstAttention) -> None:
+    dims = {audio.shape[1], attention.query_weight.shape[1], attention.key_weight.shape[1]}
+    query_size, query_rest = divmod(attention.query_weight.shape[0], attention.query_heads)
+    key_size, key_rest = divmod(attention.key_weight.shape[0], attention.key_heads)
+    uneven = query_rest or key_rest or attention.query_heads % attention.key_heads
+    if len(dims) > 1 or uneven or query_size != key_size:
+        raise ValueError(
+            f"query weight {tuple(attention.query_weight.shape)} with {attention.query_heads} heads and key weight "
+            f"{tuple(attention.key_weight.shape)} with {attention.key_heads} heads do not fit audio of "
+            f"{audio.shape[1]} dimensions: expected (heads * head_dim, dimensions), key heads dividing query heads"
+        )

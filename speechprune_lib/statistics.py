@@ -1,0 +1,53 @@
+"""Statistics of counted answers, in the form the tables want them; the mathematics is statsmodels'."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import proportion_confint
+
+
+def wilson(correct: int, total: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of an accuracy. Raises ValueError unless 0 <= correct <= total and total > 0."""
+    if not 0 <= correct <= total or total == 0:
+        raise ValueError(f"{correct} correct of {total}, expected 0 <= correct <= total and at least one answer")
+    low, high = np.asarray(proportion_confint(correct, total, alpha=1 - level, method="wilson"), float).tolist()
+    return low, high
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """Two methods on the same items: how many both, only one or neither got right.
+
+    `p_value` is McNemar's exact, two-sided one: how often a fair coin would split the items on which exactly one
+    method is right at least as unevenly.
+    """
+
+    both: int
+    first_only: int
+    second_only: int
+    neither: int
+    p_value: float
+
+    @property
+    def difference(self) -> float:
+        """Accuracy of the first method minus that of the second."""
+        return (self.first_only - self.second_only) / (self.both + self.first_only + self.second_only + self.neither)
+
+
+def compare_paired(first: Sequence[bool], second: Sequence[bool]) -> PairedComparison:
+    """Compare two methods by their rightness on the same items, in the same order.
+
+    One answer an item: repeated seeds of one item are not independent, so pass one seed or a majority.
+    """
+    if len(first) != len(second) or len(first) == 0:
+        raise ValueError(f"{len(first)} and {len(second)} answers, expected the same items in both, at least one")
+    counts = {pair: 0 for pair in ((True, True), (True, False), (False, True), (False, False))}
+    for one, other in zip(first, second, strict=True):
+        counts[bool(one), bool(other)] += 1
+    both, first_only, second_only, neither = counts.values()
+    p_value = float(mcnemar([[both, first_only], [second_only, neither]], exact=True).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
+    return PairedComparison(both, first_only, second_only, neither, min(1.0, p_value))
