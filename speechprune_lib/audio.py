@@ -34,7 +34,7 @@ SHORTEST_SAMPLES = (CONV_STRIDE * POOL_STRIDE - 2) * HOP_SAMPLES + 1
 
 MOST_CHANNELS = 64
 
-Waveform = Float32[np.ndarray, " samples"]
+Waveform = Float32[np.ndarray, " _samples"]
 
 
 class AudioError(ValueError):

@@ -97,8 +97,9 @@ def attention_received(
     """Logarithm of the mean attention that each token receives, over all queries and maps: what phase 2 ranks by.
 
     Unlike Eq. 13, whose mean over axis 1 of a softmax over that axis is the constant 1/N, the mean is over queries.
-    Kept as a logarithm because the binary products spread over thousands: as plain numbers most means underflow to 0,
-    and top-k would pick among ties by index, which is by time. In the logarithm only tokens of equal signs tie.
+    Kept as a logarithm because the binary products spread over hundreds or thousands: each query's softmax is all but
+    one-hot, in float32 half of the means are exactly 0, and top-k would pick among those by index, which is by time.
+    In the logarithm what still ties are tokens of equal signs and tokens with the same whole number of queries' votes.
     """
     parts = [rows.logsumexp((0, 1)) for rows in attention_rows(queries, keys, heads)]
     maps = len(queries) if heads == "per-head" else 1
@@ -125,7 +126,7 @@ def _project(
 
 
 def _signs(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    return torch.where(tensor.detach() >= 0, 1.0, -1.0)
+    return 2.0 * (tensor.detach() >= 0).float() - 1.0
 
 
 def _check_shapes(audio: Float[Tensor, "audio dim"], attention: FirstAttention) -> None:

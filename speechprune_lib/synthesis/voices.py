@@ -36,13 +36,13 @@ class Speaker:
 
 
 CAST = (
-    Speaker("slt", 1.0, 1.0, "female"),
-    Speaker("rms", 1.0, 1.0, "male"),
-    Speaker("slt", 1.05, 1.1, "female"),
-    Speaker("awb", 1.0, 1.0, "male"),
-    Speaker("slt", 0.97, 0.92, "female"),
-    Speaker("kal16", 1.1, 1.0, "male"),
-    Speaker("awb", 1.05, 1.14, "female"),
-    Speaker("rms", 0.95, 1.08, "male"),
+    Speaker("slt", 1.1, 1.0, "female"),
+    Speaker("rms", 1.1, 1.0, "male"),
+    Speaker("slt", 1.16, 1.1, "female"),
+    Speaker("awb", 1.1, 1.0, "male"),
+    Speaker("slt", 1.07, 0.92, "female"),
+    Speaker("kal16", 1.21, 1.0, "male"),
+    Speaker("awb", 1.16, 1.14, "female"),
+    Speaker("rms", 1.04, 1.08, "male"),
 )
 """Speakers of the benchmark, women and men by turns; consecutive ones differ in voice."""

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 WORDNET = Path("/usr/share/wordnet")
-EVERYDAY = Path(__file__).resolve().parents[2] / "data" / "training" / "everyday.txt"
+EVERYDAY = Path(__file__).resolve().parents[2] / "data" / "training"
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ def wordnet_sentences() -> tuple[str, ...]:
 
 @cache
 def everyday_sentences() -> tuple[str, ...]:
-    """Sentences written for this project with everyday words that WordNet's sentences rarely hold, shuffled."""
-    lines = dict.fromkeys(plain(line) for line in EVERYDAY.read_text("utf8").splitlines())
+    """The sentences of `data/training/*.txt`: everyday words that shards 0 to 37 of WordNet's rarely hold, shuffled."""
+    files = sorted(EVERYDAY.glob("*.txt"))
+    lines = dict.fromkeys(plain(line) for file in files for line in file.read_text("utf8").splitlines())
     sentences = [line for line in lines if line]
     random.Random(3).shuffle(sentences)
     return tuple(sentences)

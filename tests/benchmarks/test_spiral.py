@@ -74,7 +74,7 @@ def test_a_published_item_becomes_an_example(tmp_path) -> None:
             choices=("Red", "Green", "Blue", "White"),
             answer=1,
             transcript="Good morning all. The kiln is now green. It was red before. Any questions at all today?",
-            key_spans=(pytest.approx((6 * 3 / 17, 6 * 8 / 17)),),  # words 4 to 8 of 17, in a clip of 6 s
+            key_spans=((6 * 3 / 17, 6 * 8 / 17),),  # words 4 to 8 of 17, in a clip of 6 s
             kind="lecture",
             duration_s=6.0,
             split="test",
