@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from speechprune_lib.prompt import SpeechPrompt
 from speechprune_lib.pruners import METHODS, get_method
@@ -63,6 +63,7 @@ def test_seeds_and_lengths_change_the_draw(name):
     assert not torch.equal(method.plan(prompt, 0.0, 0).keep, method.plan(random_prompt(201, dim=2), 0.0, 0).keep)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 3000), st.data())
 def test_a_uniform_stride_is_even(total, data):
     count = data.draw(st.integers(1, total))

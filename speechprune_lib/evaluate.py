@@ -1,0 +1,250 @@
+"""The one loop: examples x conditions -> answers on disk. Serial; a rerun computes only what is missing.
+
+A condition is a pruning method at a rate with a seed, or a question without audio: "no-audio", which shows what can be
+guessed, and "transcript", the text in place of the audio. The audio is encoded once an example, for all conditions.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, TypeVar
+
+import pandas as pd
+from tqdm import tqdm
+
+from .audio import SAMPLE_RATE_HZ, load
+from .benchmarks import Example, benchmark_hash
+from .models.base import Scoring, SpeechModel
+from .prompt import Plan, SpeechPrompt, apply
+from .pruners import Pruner, get_method, method_options
+from .results import ResultStore, Row, RunCard, read_rows, row_key, run_card
+from .scoring import choose
+from .summary import NO_AUDIO, TRANSCRIPT, rescore
+
+WITHOUT_AUDIO = (NO_AUDIO, TRANSCRIPT)
+
+Result = TypeVar("Result")
+
+
+def evaluate(
+    model: SpeechModel,
+    examples: Sequence[Example],
+    methods: Sequence[str | Pruner],
+    rates: Sequence[float] = (),
+    seeds: Sequence[int] = (0,),
+    scoring: Scoring | None = None,
+    store: ResultStore | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Answer every example under every condition, and return those answers as `read_rows` does.
+
+    methods: names of `METHODS`, "no-audio", "transcript", or pruners with options of their own. A method that knows
+    no rate or no seed is run once for all. store: an opened one (see `open_store`); answers that it holds are not
+    computed again, and an example that lacks none is not loaded. Without one, answers last as long as the table.
+
+    scoring: the model's default if None. "likelihood-minus-no-audio" stores what "likelihood" stores, the no-audio
+    answers among it, and subtracts in the returned table: `rescore` gets either from the same rows.
+    """
+    scoring = model.default_scoring if scoring is None else scoring
+    subtract = scoring == "likelihood-minus-no-audio"
+    measured: Scoring = "likelihood" if subtract else scoring
+    grid = conditions([*methods, NO_AUDIO] if subtract else methods, rates, seeds)
+    with _lasting_or_not(store, model, seeds) as answers:
+        _fill(model, examples, grid, measured, answers, progress)
+        table = read_rows(answers.path)
+    asked = {condition.key(example.id, measured) for example in examples for condition in grid}
+    table = table[table["key"].isin(asked)].reset_index(drop=True)
+    return rescore(table, examples) if subtract else table
+
+
+def open_store(
+    path: str | Path,
+    model: SpeechModel,
+    benchmark: str,
+    examples: Iterable[Example],
+    seeds: Iterable[int] = (0,),
+    stale: Literal["refuse", "keep", "discard"] = "refuse",
+) -> ResultStore:
+    """A store for this model's answers on a benchmark, its run card written.
+
+    examples: all of the benchmark's split, also where only some are evaluated: the card holds their hash. stale: what
+    to do with a file that holds another run's answers (`ResultStore.open`).
+    """
+    return ResultStore(path).open(_card(model, benchmark, benchmark_hash(examples), seeds), stale=stale)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One way to ask every example; no pruner: the question without audio that `method` names."""
+
+    method: str
+    pruner: Pruner | None = None
+    rate: float | None = None
+    seed: int | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The pruner's options that differ from its method's defaults."""
+        if self.pruner is None:
+            return {}
+        defaults = method_options(self.method)
+        return {name: value for name, value in _flat(self.pruner).items() if value != defaults[name]}
+
+    def plan(self, prompt: SpeechPrompt) -> Plan:
+        if self.pruner is None:
+            raise ValueError(f"{self.method!r} prunes nothing: it has no audio")
+        return self.pruner.plan(prompt, self.rate or 0.0, self.seed or 0)
+
+    def key(self, example: str, scoring: str) -> str:
+        return row_key(example, self.method, self.options, self.rate, self.seed, scoring)
+
+
+def conditions(methods: Sequence[str | Pruner], rates: Sequence[float], seeds: Sequence[int]) -> list[Condition]:
+    """The grid, each condition once. Raises ValueError for an unknown method and for rates or seeds that it lacks."""
+    grid: dict[str, Condition] = {}
+    for method in methods:
+        for condition in _of_method(method, rates, seeds):
+            grid.setdefault(condition.key("", ""), condition)
+    if not grid:
+        raise ValueError("got no methods, expected names such as 'everything' or 'speechprune'")
+    return list(grid.values())
+
+
+def evidence_recall(plan: Plan, key_spans: Sequence[tuple[float, float]], tokens_per_second: float) -> float | None:
+    """Share of the audio tokens overlapping the key sentences (seconds) that the plan keeps; None if there are none."""
+    key: set[int] = set()
+    for start_s, end_s in key_spans:
+        # by whole samples, as `audio.tokens_in` does for 25 tokens a second: 0.28 s ends token 6, float error or not
+        start, end = round(start_s * SAMPLE_RATE_HZ), round(end_s * SAMPLE_RATE_HZ)
+        first, stop = start * tokens_per_second / SAMPLE_RATE_HZ, end * tokens_per_second / SAMPLE_RATE_HZ
+        key.update(range(math.floor(first), min(math.ceil(stop), plan.total)))
+    return len(key.intersection(plan.keep.tolist())) / len(key) if key else None
+
+
+class _Asked:
+    """One example before the model: every prompt is prepared at most once, and only if a condition needs it."""
+
+    def __init__(self, model: SpeechModel, example: Example, scoring: Scoring) -> None:
+        self.model, self.example, self.scoring = model, example, scoring
+        self.instruction = model.instruction(example.question, example.choices, scoring)
+
+    def answer(self, condition: Condition) -> Row:
+        """`seconds`: "prepare" is that of the shared prompt, encoder included, and repeats on every row it served."""
+        plan, seconds = None, {}
+        if condition.pruner is None:
+            prompt, seconds["prepare"] = self._unheard(condition.method)
+            pruned = prompt
+        else:
+            prompt, seconds["prepare"] = self._heard
+            plan, seconds["plan"] = _timed(partial(condition.plan, prompt))
+            pruned = apply(prompt, plan)
+        choice, seconds["score"] = _timed(lambda: choose(self.model, pruned, self.example.choices, self.scoring))
+        return Row(
+            example=self.example.id,
+            method=condition.method,
+            options=condition.options,
+            rate=condition.rate,
+            seed=condition.seed,
+            scoring=self.scoring,
+            answer=choice.index,
+            correct=choice.index == self.example.answer,
+            scores=choice.scores,
+            reply=choice.reply,
+            tokens_total=prompt.audio_tokens,
+            tokens_kept=pruned.audio_tokens,
+            evidence_recall=plan and evidence_recall(plan, self.example.key_spans, prompt.tokens_per_second),
+            seconds=seconds,
+        )
+
+    @cached_property
+    def _heard(self) -> tuple[SpeechPrompt, float]:
+        path = self.example.audio_path
+        if path is None:
+            raise ValueError(f"{self.example.id} comes without its recording: load the benchmark with need_audio=True")
+        waveform = load(path)
+        return _timed(lambda: self.model.prepare(waveform, self.example.question, instruction=self.instruction))
+
+    def _unheard(self, method: str) -> tuple[SpeechPrompt, float]:
+        text = self.example.transcript if method == TRANSCRIPT else None
+        question, instruction = self.example.question, self.instruction
+        return _timed(lambda: self.model.prepare(None, question, instruction=instruction, transcript=text))
+
+
+def _fill(
+    model: SpeechModel,
+    examples: Sequence[Example],
+    grid: Sequence[Condition],
+    scoring: Scoring,
+    store: ResultStore,
+    progress: bool,
+) -> None:
+    keys = {(example.id, place): one.key(example.id, scoring) for example in examples for place, one in enumerate(grid)}
+    if len(keys) < len(examples) * len(grid):
+        raise ValueError("two examples have the same id, so their answers could not be told apart: make ids unique")
+    missing = set(store.missing(keys.values()))
+    # disable=None: no bar where nobody watches, as in a log file
+    with tqdm(total=len(keys), initial=len(keys) - len(missing), disable=None if progress else True) as bar:
+        for example in examples:
+            todo = [one for place, one in enumerate(grid) if keys[example.id, place] in missing]
+            asked = _Asked(model, example, scoring)  # costs nothing until it is answered
+            for condition in todo:
+                store.add(asked.answer(condition))
+                bar.update()
+
+
+@contextmanager
+def _lasting_or_not(store: ResultStore | None, model: SpeechModel, seeds: Iterable[int]) -> Iterator[ResultStore]:
+    if store is not None:
+        yield store
+        return
+    with TemporaryDirectory() as folder, ResultStore(Path(folder) / "answers.sqlite") as passing:
+        yield passing.open(_card(model, "", "", seeds))
+
+
+def _card(model: SpeechModel, benchmark: str, digest: str, seeds: Iterable[int]) -> RunCard:
+    return run_card(
+        model=model.name,
+        model_revision=model.revision,
+        benchmark=benchmark,
+        benchmark_hash=digest,
+        prompt=json.dumps(asdict(model.instruction)),
+        device=str(model.device),
+        dtype=str(model.dtype),
+        seeds=seeds,
+    )
+
+
+def _of_method(method: str | Pruner, rates: Sequence[float], seeds: Sequence[int]) -> Iterator[Condition]:
+    if isinstance(method, str) and method in WITHOUT_AUDIO:
+        yield Condition(method)
+        return
+    pruner = get_method(method) if isinstance(method, str) else method
+    for what, needed, given in (("rates", pruner.uses_rate, rates), ("seeds", pruner.uses_seed, seeds)):
+        if needed and not given:
+            raise ValueError(f"method {pruner.name!r} needs {what}, got none: pass {what}=, such as {what}=[0]")
+    for rate in rates if pruner.uses_rate else [None]:
+        for seed in seeds if pruner.uses_seed else [None]:
+            yield Condition(pruner.name, pruner, rate, seed)
+
+
+def _flat(pruner: Any) -> dict[str, Any]:
+    """The options of a pruner and of the phases it holds, by the names that `get_method` takes."""
+    flat: dict[str, Any] = {}
+    for field in fields(pruner):
+        value = getattr(pruner, field.name)
+        flat |= _flat(value) if is_dataclass(value) else {field.name: value}
+    return flat
+
+
+def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    start = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start

@@ -1,0 +1,94 @@
+"""Rows of answers -> the numbers that tables and figures show; nothing here runs a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from .benchmarks import Example
+from .pruners import METHODS
+from .results import row_key
+from .scoring import best, minus_no_audio
+from .statistics import wilson
+
+NO_AUDIO, TRANSCRIPT = "no-audio", "transcript"
+
+ORDER = (NO_AUDIO, *METHODS, TRANSCRIPT)
+"""Of the methods in every table."""
+
+SUBTRACTED = "likelihood-minus-no-audio"
+
+
+def rescore(rows: pd.DataFrame, examples: Iterable[Example]) -> pd.DataFrame:
+    """The same answers under "likelihood-minus-no-audio", from stored "likelihood" rows and without the model.
+
+    rows: as of `read_rows`, the "no-audio" row of every example among them. examples: those asked, for the right
+    answers. The no-audio rows keep their own scores: minus themselves nothing would be left. Raises ValueError where an
+    example or its no-audio row is missing.
+    """
+    rows = rows[rows["scoring"] == "likelihood"].reset_index(drop=True)
+    right = {example.id: example.answer for example in examples}
+    without = rows[rows["method"] == NO_AUDIO].set_index("example")["scores"].to_dict()
+    for what, known in (("a no-audio row", without), ("an example", right)):
+        if lacking := sorted(set(rows["example"]) - known.keys()):
+            raise ValueError(f"{what} is missing for {', '.join(lacking[:3])} ({len(lacking)} in all): evaluate it too")
+    changes = pd.DataFrame([_subtracted(row, without, right) for row in rows.to_dict("records")], index=rows.index)
+    return rows.assign(**{str(name): changes[name] for name in changes}).astype({"answer": "Int64"})
+
+
+def summarize(rows: pd.DataFrame) -> pd.DataFrame:
+    """One line for every scoring, method, options and rate.
+
+    `n` counts examples. Seeds answer the same examples, so they narrow no interval: `accuracy` is the mean over an
+    example's seeds, then over examples; `low` and `high` are Wilson's 95 % interval at n (of the nearest whole number
+    right); `seed_spread` is the standard deviation of the seeds' accuracies, NaN for one seed. `unread` counts answers
+    that could not be read and count as wrong. Recall and tokens are means.
+    """
+    groups = rows.assign(order=rows["method"].map(_order)).groupby(
+        ["scoring", "order", "method", "options", "rate"], dropna=False
+    )
+    lines = [{"scoring": key[0], **dict(zip(KEYS, key[2:], strict=True)), **_line(group)} for key, group in groups]
+    return pd.DataFrame(lines, columns=["scoring", *KEYS, *COLUMNS])
+
+
+KEYS = ("method", "options", "rate")
+COLUMNS = (
+    *("n", "seeds", "accuracy", "low", "high", "seed_spread"),
+    *("unread", "evidence_recall", "tokens_total", "tokens_kept"),
+)
+
+
+def _line(group: pd.DataFrame) -> dict[str, Any]:
+    of_example = group.groupby("example")["correct"].mean()
+    of_seed = group.groupby("seed", dropna=False)["correct"].mean()
+    low, high = wilson(round(float(of_example.sum())), len(of_example))
+    return {
+        "n": len(of_example),
+        "seeds": len(of_seed),
+        "accuracy": float(of_example.mean()),
+        "low": low,
+        "high": high,
+        "seed_spread": float(of_seed.std(ddof=1)),
+        "unread": int(group["answer"].isna().sum()),
+        "evidence_recall": float(group["evidence_recall"].mean()),
+        "tokens_total": float(group["tokens_total"].astype(float).mean()),
+        "tokens_kept": float(group["tokens_kept"].astype(float).mean()),
+    }
+
+
+def _subtracted(row: dict[str, Any], without: dict[str, Any], right: dict[str, int]) -> dict[str, Any]:
+    scores = tuple(row["scores"])
+    if row["method"] != NO_AUDIO:
+        scores = minus_no_audio(scores, without[row["example"]])
+    rate, seed = (None if pd.isna(row[name]) else row[name] for name in ("rate", "seed"))
+    key = row_key(row["example"], row["method"], json.loads(row["options"]), rate, seed and int(seed), SUBTRACTED)
+    answer = best(scores)
+    correct = answer == right[row["example"]]
+    return {"key": key, "scoring": SUBTRACTED, "scores": scores, "answer": answer, "correct": correct}
+
+
+def _order(method: str) -> int:
+    return ORDER.index(method) if method in ORDER else len(ORDER)
