@@ -1,0 +1,52 @@
+"""SpeechPrune: training-free, question-aware pruning of a speech LLM's audio tokens.
+
+    from speechprune_lib import apply, audio, get_method, load_model
+
+    model = load_model()
+    question = "Where did Laura leave her backpack?"
+    prompt = model.prepare(audio.load("talk.wav"), question, instruction=model.instruction(question, (), "generate"))
+    plan = get_method("speechprune").plan(prompt, prune_rate=0.2)
+    print(model.generate(apply(prompt, plan)))
+"""
+
+from __future__ import annotations
+
+from . import audio
+from .benchmarks import BENCHMARKS, Example, load_benchmark
+from .evaluate import evaluate, evidence_recall, open_store
+from .models import MODELS, SpeechModel, load_model
+from .prompt import Plan, SpeechPrompt, apply, kept_count
+from .pruners import METHODS, Pruner, SpeechPrune, get_method
+from .results import ResultStore, read_card, read_rows
+from .scoring import choose
+from .statistics import compare_paired, wilson
+from .summary import rescore, summarize
+
+__all__ = [
+    "BENCHMARKS",
+    "METHODS",
+    "MODELS",
+    "Example",
+    "Plan",
+    "Pruner",
+    "ResultStore",
+    "SpeechModel",
+    "SpeechPrompt",
+    "SpeechPrune",
+    "apply",
+    "audio",
+    "choose",
+    "compare_paired",
+    "evaluate",
+    "evidence_recall",
+    "get_method",
+    "kept_count",
+    "load_benchmark",
+    "load_model",
+    "open_store",
+    "read_card",
+    "read_rows",
+    "rescore",
+    "summarize",
+    "wilson",
+]

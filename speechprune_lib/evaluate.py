@@ -11,25 +11,24 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import pandas as pd
 from tqdm import tqdm
 
 from .audio import SAMPLE_RATE_HZ, load
 from .benchmarks import Example, benchmark_hash
+from .conditions import NO_AUDIO, TRANSCRIPT, Condition, conditions
 from .models.base import Scoring, SpeechModel
 from .prompt import Plan, SpeechPrompt, apply
-from .pruners import Pruner, get_method, method_options
-from .results import ResultStore, Row, RunCard, read_rows, row_key, run_card
+from .pruners import Pruner
+from .results import ResultStore, Row, RunCard, read_rows, run_card
 from .scoring import choose
-from .summary import NO_AUDIO, TRANSCRIPT, rescore
-
-WITHOUT_AUDIO = (NO_AUDIO, TRANSCRIPT)
+from .summary import rescore
 
 Result = TypeVar("Result")
 
@@ -79,43 +78,6 @@ def open_store(
     to do with a file that holds another run's answers (`ResultStore.open`).
     """
     return ResultStore(path).open(_card(model, benchmark, benchmark_hash(examples), seeds), stale=stale)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One way to ask every example; no pruner: the question without audio that `method` names."""
-
-    method: str
-    pruner: Pruner | None = None
-    rate: float | None = None
-    seed: int | None = None
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The pruner's options that differ from its method's defaults."""
-        if self.pruner is None:
-            return {}
-        defaults = method_options(self.method)
-        return {name: value for name, value in _flat(self.pruner).items() if value != defaults[name]}
-
-    def plan(self, prompt: SpeechPrompt) -> Plan:
-        if self.pruner is None:
-            raise ValueError(f"{self.method!r} prunes nothing: it has no audio")
-        return self.pruner.plan(prompt, self.rate or 0.0, self.seed or 0)
-
-    def key(self, example: str, scoring: str) -> str:
-        return row_key(example, self.method, self.options, self.rate, self.seed, scoring)
-
-
-def conditions(methods: Sequence[str | Pruner], rates: Sequence[float], seeds: Sequence[int]) -> list[Condition]:
-    """The grid, each condition once. Raises ValueError for an unknown method and for rates or seeds that it lacks."""
-    grid: dict[str, Condition] = {}
-    for method in methods:
-        for condition in _of_method(method, rates, seeds):
-            grid.setdefault(condition.key("", ""), condition)
-    if not grid:
-        raise ValueError("got no methods, expected names such as 'everything' or 'speechprune'")
-    return list(grid.values())
 
 
 def evidence_recall(plan: Plan, key_spans: Sequence[tuple[float, float]], tokens_per_second: float) -> float | None:
@@ -220,28 +182,6 @@ def _card(model: SpeechModel, benchmark: str, digest: str, seeds: Iterable[int])
         dtype=str(model.dtype),
         seeds=seeds,
     )
-
-
-def _of_method(method: str | Pruner, rates: Sequence[float], seeds: Sequence[int]) -> Iterator[Condition]:
-    if isinstance(method, str) and method in WITHOUT_AUDIO:
-        yield Condition(method)
-        return
-    pruner = get_method(method) if isinstance(method, str) else method
-    for what, needed, given in (("rates", pruner.uses_rate, rates), ("seeds", pruner.uses_seed, seeds)):
-        if needed and not given:
-            raise ValueError(f"method {pruner.name!r} needs {what}, got none: pass {what}=, such as {what}=[0]")
-    for rate in rates if pruner.uses_rate else [None]:
-        for seed in seeds if pruner.uses_seed else [None]:
-            yield Condition(pruner.name, pruner, rate, seed)
-
-
-def _flat(pruner: Any) -> dict[str, Any]:
-    """The options of a pruner and of the phases it holds, by the names that `get_method` takes."""
-    flat: dict[str, Any] = {}
-    for field in fields(pruner):
-        value = getattr(pruner, field.name)
-        flat |= _flat(value) if is_dataclass(value) else {field.name: value}
-    return flat
 
 
 def _timed(work: Callable[[], Result]) -> tuple[Result, float]:

@@ -9,7 +9,10 @@ from string import ascii_uppercase
 # A letter that stands alone. "a" and "i" are words: in lower case they count only where a bracket or a stop marks
 # them as labels, and in upper case not in front of a word, unless it is one that follows a name.
 _AFTER_A_NAME = r"(?:is|was|or|and|but|nor|because|since|as|for|seems|fits|matches|would|should|must)\b"
-_LETTER = rf"(?<![\w'’])(?:(?P<upper>[B-HJ-Z])|(?P<word>[AI])(?![ \t]+(?!{_AFTER_A_NAME})\w)|\((?P<bracketed>[a-z])\))(?![\w'’])"
+_LETTER = (
+    rf"(?<![\w'’])(?:(?P<upper>[B-HJ-Z])|(?P<word>[AI])(?![ \t]+(?!{_AFTER_A_NAME})\w)|\((?P<bracketed>[a-z])\))"
+    r"(?![\w'’])"
+)
 _LABEL = re.compile(r"^[\s*_#>\-\"'\[]*\(?(?P<label>[A-Za-z])[*_]*\s*[.):\]](?!\w)", re.MULTILINE)
 _LONE = re.compile(r"[\W_]*([A-Za-z])[\W_]*")
 _POINTER = r"(?:answers?|options?|choices?|letters?|choose|pick|select|is|be|it[’']s|that[’']s)"

@@ -9,15 +9,10 @@ from typing import Any
 import pandas as pd
 
 from .benchmarks import Example
-from .pruners import METHODS
+from .conditions import NO_AUDIO, ORDER
 from .results import row_key
 from .scoring import best, minus_no_audio
 from .statistics import wilson
-
-NO_AUDIO, TRANSCRIPT = "no-audio", "transcript"
-
-ORDER = (NO_AUDIO, *METHODS, TRANSCRIPT)
-"""Of the methods in every table."""
 
 SUBTRACTED = "likelihood-minus-no-audio"
 

@@ -162,6 +162,13 @@ class TransformersSpeechModel(SpeechModel):
     def decode(self, ids: Sequence[int]) -> str:
         return self.tokenizer.decode(list(ids), skip_special_tokens=True)
 
+    @torch.no_grad()
+    def nearest_words(self, embeddings: Float[Tensor, "audio dim"]) -> list[str]:
+        """The token of the vocabulary whose embedding each audio token resembles most (cosine), as text."""
+        table = torch.nn.functional.normalize(self.model.get_input_embeddings().weight, dim=-1)
+        similarity = torch.nn.functional.normalize(embeddings, dim=-1) @ table.T
+        return [self.decode([token]).strip() for token in similarity.argmax(-1).tolist()]
+
     def first_attention(self) -> FirstAttention:
         """The projections that phase 2 binarizes."""
         layer, shape = self._decoder.layers[0], self._decoder.config

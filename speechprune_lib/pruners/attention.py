@@ -82,7 +82,7 @@ def attention_rows(
     """
     count, tokens, size = keys.shape
     d_k = size if heads == "per-head" else count * size
-    for chunk in queries.split(max(1, CHUNK_SCORES // (count * tokens)), dim=1):
+    for chunk in torch.split(queries, max(1, CHUNK_SCORES // (count * tokens)), dim=1):
         products = chunk @ keys.mT
         if heads == "one":
             products = products.sum(0, keepdim=True)
@@ -122,7 +122,7 @@ def _project(
     product = as_float64(_signs(inputs) @ _signs(weight).T)
     if scale == "xnor":
         product = product * as_float64(inputs).abs().mean(1, keepdim=True) * as_float64(weight).abs().mean(1)
-    return product.unflatten(1, (heads, -1)).transpose(0, 1)
+    return product.reshape(len(product), heads, -1).transpose(0, 1)
 
 
 def _signs(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

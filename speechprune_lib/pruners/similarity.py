@@ -149,7 +149,7 @@ def _unit(vectors: Float[Tensor, "rows dim"]) -> Float64[Tensor, "rows dim"]:
 
 def _framed(token_scores: Float64[Tensor, " audio"], frame_tokens: int, fill: float) -> Float64[Tensor, "frames size"]:
     padding = -len(token_scores) % frame_tokens
-    return torch.nn.functional.pad(token_scores, (0, padding), value=fill).unflatten(0, (-1, frame_tokens))
+    return torch.nn.functional.pad(token_scores, (0, padding), value=fill).reshape(-1, frame_tokens)
 
 
 def _shares(scores: Float64[Tensor, " frames"], count: int) -> Float64[Tensor, " frames"]:

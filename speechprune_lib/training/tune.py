@@ -32,12 +32,12 @@ from .corpus import Corpus
 
 @dataclass(frozen=True)
 class TuneSettings:
-    steps: int = 360
+    steps: int = 300
     examples_per_step: int = 2
     rate: float = 5e-4
     warmup: int = 20
     rank: int = 16
-    span_seconds: tuple[tuple[float, float, float], ...] = ((0.5, 6, 12), (0.3, 12, 25), (0.12, 25, 55), (0.08, 55, 89))
+    span_seconds: tuple[tuple[float, float, float], ...] = ((0.6, 4, 9), (0.27, 9, 20), (0.08, 20, 45), (0.05, 45, 80))
     held_out: int = 24
     seed: int = 0
 

@@ -151,8 +151,7 @@ def test_survivors_keep_their_indices_and_are_not_ranked_when_all_stay():
 def test_weights_that_do_not_fit_are_refused():
     audio, eight, six = torch.ones(3, 2), [[1.0, 1.0]] * 8, [[1.0, 1.0]] * 6
     for attention in (
-        plain([[1.0] * 3] * 8, eight),  # other dimensions than the audio's
-        plain(eight, [[1.0] * 3] * 8),
+        plain([[1.0] * 3] * 8, [[1.0] * 3] * 8),  # other dimensions than the audio's
         plain(eight, eight, 3, 1),  # 8 outputs are no 3 heads
         plain(six, [[1.0, 1.0]] * 4, 3, 2),  # 2 key heads for 3 query heads
         plain(eight, eight, 4, 2),  # heads of 2 and of 4

@@ -1,0 +1,220 @@
+"""Results -> figures. Nothing is computed here; every function takes finished numbers and returns a Figure.
+
+Drawn five inches wide with ten-point text, so that they read on a phone; colours are seaborn's colour-blind palette, and
+no line is told by its colour alone. The same input gives the same PNG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from .prompt import Plan
+
+WIDTH_INCHES = 5.0
+STYLE = {
+    "figure.dpi": 160,
+    "savefig.dpi": 160,
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every computer
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
+    "legend.fontsize": 9,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "figure.constrained_layout.use": True,
+}
+PALETTE = sns.color_palette("colorblind")
+KEY_COLOUR = PALETTE[8]
+
+LABELS = {
+    "no-audio": "no audio",
+    "original": "first 30 s",
+    "everything": "all of the audio",
+    "transcript": "transcript as text",
+    "rap": "random tokens (RAP)",
+    "rac": "random crop (RAC)",
+    "uniform": "even stride",
+    "speechprune": "SpeechPrune",
+    "phase1": "phase 1 only",
+    "phase2": "phase 2 only",
+}
+LOOKS = {
+    "speechprune": (PALETTE[2], "o"),
+    "rap": (PALETTE[1], "s"),
+    "rac": (PALETTE[0], "^"),
+    "uniform": (PALETTE[7], "D"),
+    "phase1": (PALETTE[4], "v"),
+    "phase2": (PALETTE[5], "P"),
+}
+REFERENCES = {"transcript": "-.", "everything": "-", "original": "--", "no-audio": ":"}
+
+Spans = Sequence[tuple[float, float]]
+
+
+def accuracy_by_rate(summary: pd.DataFrame) -> Figure:
+    """Accuracy with 95 % intervals against the prune rate; conditions without a rate are horizontal lines.
+
+    summary: of one scoring, as `summarize` gives it.
+    """
+    with _figure(3.9) as (figure, axes):
+        for offset, (label, look, lines) in _with_rate(summary):
+            errors = [lines["accuracy"] - lines["low"], lines["high"] - lines["accuracy"]]
+            axes.errorbar(lines["rate"] + offset, lines["accuracy"], yerr=errors, label=label, capsize=2, **look)
+        _references(axes, summary, "accuracy")
+        _rate_axes(figure, axes, summary, "answered correctly")
+    return figure
+
+
+def recall_by_rate(summary: pd.DataFrame) -> Figure:
+    """Share of the key sentence's audio tokens that survive, against the prune rate."""
+    with _figure(3.5) as (figure, axes):
+        for _, (label, look, lines) in _with_rate(summary):
+            axes.plot(lines["rate"], lines["evidence_recall"], label=label, **look)
+        _references(axes, summary, "evidence_recall")
+        _rate_axes(figure, axes, summary, "key sentence kept")
+    return figure
+
+
+def kept_timeline(
+    plans: Mapping[str, Plan],
+    tokens_per_second: float,
+    key_spans: Spans = (),
+    similarity: Sequence[float] | None = None,
+) -> Figure:
+    """Which audio tokens each plan keeps: a strip a plan on one time axis, the key sentence shaded.
+
+    similarity: one value a second, drawn above the strips.
+    """
+    above = 0 if similarity is None else 1
+    height, ratios = 1.0 + 0.36 * len(plans) + above, [1.0] * above + [0.36 * len(plans)]
+    with _figure(height, rows=1 + above, height_ratios=ratios, sharex=True) as (figure, panels):
+        strips, total = np.atleast_1d(panels)[-1], max(plan.total for plan in plans.values())
+        for row, (name, plan) in enumerate(plans.items()):
+            bars = [(start, end - start) for start, end in plan.spans(tokens_per_second)]
+            strips.broken_barh(bars, (row - 0.35, 0.7), color=_colour(name), linewidth=0)
+        strips.set(yticks=range(len(plans)), yticklabels=[_label(name) for name in plans], xlabel="time (s)")
+        strips.set(ylim=(len(plans) - 0.5, -0.5), xlim=(0, total / tokens_per_second), ylabel="kept tokens")
+        strips.grid(visible=False, axis="y")
+        if similarity is not None:
+            np.atleast_1d(panels)[0].set_ylabel("similarity")
+            _steps(np.atleast_1d(panels)[0], similarity, PALETTE[0])
+        _shade(figure, np.atleast_1d(panels), key_spans)
+    return figure
+
+
+def seconds_bars(similarity: Sequence[float], budget: Sequence[float], key_spans: Spans = ()) -> Figure:
+    """Phase 1, second by second: how similar each is to the question, and how many tokens it may keep."""
+    with _figure(3.6, rows=2, sharex=True) as (figure, (top, bottom)):
+        _steps(top, similarity, PALETTE[0])
+        _steps(bottom, budget, PALETTE[2])
+        top.set_ylabel("similarity")
+        bottom.set(ylabel="tokens kept", xlabel="time (s)", ylim=(0, None))
+        _shade(figure, [top, bottom], key_spans)
+    return figure
+
+
+def attention_heatmap(attention: np.ndarray, received: Sequence[float], start: int = 0) -> Figure:
+    """The binarized attention of some audio tokens (query, key), and what each key receives; `start`: the first's index.
+
+    Colours run over the square root of the attention: phase 2's rows are nearly one-hot.
+    """
+    edges = (start - 0.5, start + len(attention) - 0.5)
+    with _figure(5.0, rows=2, height_ratios=[1, 4], sharex=True) as (figure, (top, bottom)):
+        top.bar(range(start, start + len(received)), received, width=1.0, color=PALETTE[0], linewidth=0)
+        top.set_ylabel("received")
+        top.grid(visible=False)
+        norm = mpl.colors.PowerNorm(0.5, 0.0, 1.0)
+        extent = (*edges, edges[1], edges[0])
+        image = bottom.imshow(attention, "cividis", norm, aspect="auto", interpolation="nearest", extent=extent)
+        bottom.set(xlabel="audio token (attended to)", ylabel="audio token (attending)")
+        bottom.grid(visible=False)
+        figure.colorbar(image, ax=bottom, label="attention", ticks=[0, 0.1, 0.5, 1], location="bottom", shrink=0.6)
+    return figure
+
+
+def frame_alignment(
+    samples: np.ndarray, mel: np.ndarray, rate_hz: int, hop_seconds: float, token_seconds: float
+) -> Figure:
+    """A short piece of sound as waveform and as log-mel frames (bins, frames), the grid of audio tokens over both."""
+    seconds = len(samples) / rate_hz
+    with _figure(4.2, rows=2, sharex=True) as (figure, (top, bottom)):
+        top.plot(np.arange(len(samples)) / rate_hz, samples, color=PALETTE[0], linewidth=0.7)
+        top.set(
+            ylabel="amplitude", title=f"one token: {token_seconds * 1000:g} ms = {token_seconds / hop_seconds:g} frames"
+        )
+        extent = (0, mel.shape[1] * hop_seconds, 0, mel.shape[0])
+        bottom.imshow(mel, "cividis", aspect="auto", origin="lower", interpolation="nearest", extent=extent)
+        bottom.set(ylabel="mel bin", xlabel="time (s)", xlim=(0, seconds))
+        for axes, colour in ((top, "0.5"), (bottom, "white")):
+            axes.grid(visible=False)
+            for edge in np.arange(0, seconds + token_seconds / 2, token_seconds):
+                axes.axvline(edge, color=colour, linewidth=0.7)
+    return figure
+
+
+@contextmanager
+def _figure(height: float, rows: int = 1, **options: Any) -> Iterator[tuple[Figure, Any]]:
+    """A figure in the house's style; closed for pyplot, so that a notebook shows it once, as the cell's value."""
+    ratios = {"gridspec_kw": {"height_ratios": options.pop("height_ratios")}} if "height_ratios" in options else {}
+    with mpl.rc_context(), sns.axes_style("whitegrid"):
+        mpl.rcParams.update(STYLE)
+        figure, axes = plt.subplots(rows, figsize=(WIDTH_INCHES, height), **ratios, **options)
+        plt.close(figure)
+        yield figure, axes
+        figure.canvas.draw()  # settle the layout while the style holds
+
+
+def _with_rate(summary: pd.DataFrame) -> Iterator[tuple[float, tuple[str, dict[str, Any], pd.DataFrame]]]:
+    """Every curve with its label and look, and a small step aside, so that intervals do not hide each other."""
+    groups = list(summary[summary["rate"].notna()].groupby(["method", "options"], sort=False))
+    for place, ((method, options), lines) in enumerate(groups):
+        colour, marker = LOOKS.get(str(method), (PALETTE[9], "X"))
+        style = "-" if options == "{}" else "--"
+        look = {"color": colour, "marker": marker, "linestyle": style, "markersize": 5, "linewidth": 1.5}
+        label = _label(str(method)) + ("" if options == "{}" else f" {options}")
+        yield 0.008 * (place - (len(groups) - 1) / 2), (label, look, lines)
+
+
+def _references(axes: Axes, summary: pd.DataFrame, column: str) -> None:
+    for method, style in REFERENCES.items():
+        for value in summary[summary["method"] == method][column].dropna():
+            axes.axhline(value, color="0.25", linestyle=style, linewidth=1.2, label=_label(method), zorder=1)
+
+
+def _rate_axes(figure: Figure, axes: Axes, summary: pd.DataFrame, ylabel: str) -> None:
+    axes.set(xlabel="prune rate (share of 750 tokens removed)", ylabel=ylabel, ylim=(0, 1.02))
+    axes.set_xticks(sorted(summary["rate"].dropna().unique()))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+
+
+def _steps(axes: Axes, values: Sequence[float], colour: Any) -> None:
+    axes.bar(range(len(values)), values, width=1.0, align="edge", color=colour, linewidth=0)
+
+
+def _shade(figure: Figure, panels: Iterable[Axes], key_spans: Spans) -> None:
+    for axes in panels:
+        for start, end in key_spans:
+            axes.axvspan(start, end, color=KEY_COLOUR, alpha=0.45, linewidth=0, zorder=0)
+    if key_spans:
+        shade = mpl.patches.Patch(color=KEY_COLOUR, alpha=0.45, label="key sentence")
+        figure.legend(handles=[shade], loc="outside upper right", frameon=False)
+
+
+def _label(name: str) -> str:
+    return LABELS.get(name, name)
+
+
+def _colour(name: str) -> Any:
+    return LOOKS.get(name, ("0.35", ""))[0]
