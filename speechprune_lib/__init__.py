@@ -1,12 +1,12 @@
 """SpeechPrune: training-free, question-aware pruning of a speech LLM's audio tokens.
 
-    from speechprune_lib import apply, audio, get_method, load_model
+from speechprune_lib import apply, audio, get_method, load_model
 
-    model = load_model()
-    question = "Where did Laura leave her backpack?"
-    prompt = model.prepare(audio.load("talk.wav"), question, instruction=model.instruction(question, (), "generate"))
-    plan = get_method("speechprune").plan(prompt, prune_rate=0.2)
-    print(model.generate(apply(prompt, plan)))
+model = load_model()
+question = "Where did Laura leave her backpack?"
+prompt = model.prepare(audio.load("talk.wav"), question, instruction=model.instruction(question, (), "generate"))
+plan = get_method("speechprune").plan(prompt, prune_rate=0.2)
+print(model.generate(apply(prompt, plan)))
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .pruners import METHODS, Pruner, SpeechPrune, get_method
 from .results import ResultStore, read_card, read_rows
 from .scoring import choose
 from .statistics import compare_paired, wilson
-from .summary import rescore, summarize
+from .summary import readable, rescore, summarize
 
 __all__ = [
     "BENCHMARKS",
@@ -46,6 +46,7 @@ __all__ = [
     "open_store",
     "read_card",
     "read_rows",
+    "readable",
     "rescore",
     "summarize",
     "wilson",

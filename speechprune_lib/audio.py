@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import shutil
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +63,7 @@ def as_waveform(samples: ArrayLike, rate_hz: int) -> Waveform:
     array = np.asarray(samples)
     if rate_hz < 1:
         raise AudioError(f"the sample rate is {rate_hz} Hz, expected a positive one, such as {SAMPLE_RATE_HZ}")
-    if array.ndim not in (1, 2) or array.ndim == 2 and not 1 <= array.shape[1] <= MOST_CHANNELS:
+    if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= MOST_CHANNELS):
         raise AudioError(
             f"samples have shape {array.shape}, expected (samples,) or (samples, channels) with at most "
             f"{MOST_CHANNELS} channels: transpose what librosa returns"
@@ -215,16 +214,3 @@ def _resample(mono: np.ndarray, rate_hz: int) -> Waveform:
     resampled = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ, quality="HQ")[:length]
     # soxr rounds its length, for very short input to nothing
     return np.pad(resampled, (0, length - len(resampled)))
-
-
-def kept_audio(samples: Waveform, spans: Sequence[tuple[float, float]], fade_seconds: float = 0.004) -> Waveform:
-    """The sound of some spans (start, end in seconds), one after the other, faded at their edges against clicks."""
-    pieces = []
-    for start, end in spans:
-        piece = samples[round(start * SAMPLE_RATE_HZ) : round(end * SAMPLE_RATE_HZ)].copy()
-        edge = min(len(piece) // 2, round(fade_seconds * SAMPLE_RATE_HZ))
-        ramp = np.linspace(0.0, 1.0, edge, dtype=np.float32)
-        piece[:edge] *= ramp
-        piece[len(piece) - edge :] *= ramp[::-1]
-        pieces.append(piece)
-    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)

@@ -81,8 +81,11 @@ def run_notebooks(
         raise ValueError(f"stored outputs must come from a notebook's defaults, got parameters {dict(parameters)}")
     notebooks = notebooks_in_order(root)
     run = partial(run_notebook, root, parameters=dict(parameters or {}), force=force, around=surroundings(root))
-    with ProcessPoolExecutor(max(1, min(jobs, len(notebooks))), get_context("spawn")) as pool:
-        outcomes = list(pool.map(run, notebooks))
+    if jobs == 1:
+        outcomes = list(map(run, notebooks))
+    else:
+        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+            outcomes = list(pool.map(run, notebooks))
     failed = [f"{outcome.notebook}: {outcome.reason}" for outcome in outcomes if outcome.state == "failed"]
     if failed:
         raise NotebookError("\n".join(failed))

@@ -121,7 +121,13 @@ def evaluate_command(
         shares = [float(rate) for rate in rates.split(",") if rate]
         with open_store(out, speech_model, benchmark, examples, draws, stale) as store:  # type: ignore[arg-type]
             rows = evaluate(
-                speech_model, examples[:limit], methods.split(","), shares, draws, scoring, store  # type: ignore[arg-type]
+                speech_model,
+                examples[:limit],
+                methods.split(","),
+                shares,
+                draws,
+                scoring,
+                store,  # type: ignore[arg-type]
             )
             if export is not None:
                 store.export_jsonl(export)

@@ -1,7 +1,7 @@
 """Results -> figures. Nothing is computed here; every function takes finished numbers and returns a Figure.
 
-Drawn five inches wide with ten-point text, so that they read on a phone; colours are seaborn's colour-blind palette, and
-no line is told by its colour alone. The same input gives the same PNG.
+Drawn five inches wide with ten-point text, so that they read on a phone; colours are seaborn's colour-blind palette,
+and no line is told by its colour alone. The same input gives the same PNG.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def seconds_bars(similarity: Sequence[float], budget: Sequence[float], key_spans
 
 
 def attention_heatmap(attention: np.ndarray, received: Sequence[float], start: int = 0) -> Figure:
-    """The binarized attention of some audio tokens (query, key), and what each key receives; `start`: the first's index.
+    """The binarized attention of some audio tokens (query, key), and what each key receives; the first is `start`.
 
     Colours run over the square root of the attention: phase 2's rows are nearly one-hot.
     """

@@ -56,6 +56,22 @@ COLUMNS = (
 )
 
 
+def readable(summary: pd.DataFrame) -> pd.DataFrame:
+    """The summary as a table for people: percentages, and blanks where a condition knows no rate or keeps no audio."""
+    percent = (summary[["accuracy", "low", "high"]] * 100).map("{:.1f}".format)
+    table = pd.DataFrame(
+        {
+            "method": summary["method"],
+            "rate": summary["rate"].map("{:g}".format, na_action="ignore").fillna(""),
+            "audio tokens": summary["tokens_kept"].map("{:.0f}".format),
+            "accuracy (%)": percent["accuracy"],
+            "95 % interval": percent["low"] + " to " + percent["high"],
+            "evidence recall": summary["evidence_recall"].map("{:.2f}".format, na_action="ignore").fillna(""),
+        }
+    )
+    return table.set_index("method")
+
+
 def _line(group: pd.DataFrame) -> dict[str, Any]:
     of_example = group.groupby("example")["correct"].mean()
     of_seed = group.groupby("seed", dropna=False)["correct"].mean()

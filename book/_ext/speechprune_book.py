@@ -30,7 +30,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     return {"parallel_read_safe": False, "parallel_write_safe": True}
 
 
-def find_outdated(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
+def find_outdated(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
     """Pages whose executed copy is another than last time: by content, because a restored copy may have an old date."""
     seen = _seen(env)
     pages = [page for page in env.found_docs if _is_notebook(page) and seen.get(page) != _hash(_copy(app, page))]

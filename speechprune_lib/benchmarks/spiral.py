@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -152,4 +152,4 @@ def _spread_words(sentences: list[str], duration_s: float) -> list[Span]:
     """Times as if every word took equally long and nobody paused."""
     ends = list(accumulate(len(sentence.split()) for sentence in sentences))
     marks = [duration_s * words / max(1, ends[-1]) for words in (0, *ends)]
-    return list(zip(marks, marks[1:], strict=False))
+    return list(pairwise(marks))

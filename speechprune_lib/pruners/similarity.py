@@ -143,8 +143,7 @@ def best_of_frames(
 
 
 def _unit(vectors: Float[Tensor, "rows dim"]) -> Float64[Tensor, "rows dim"]:
-    vectors = as_float64(vectors)
-    return vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
+    return torch.nn.functional.normalize(as_float64(vectors), dim=1, eps=torch.finfo(torch.float64).tiny)
 
 
 def _framed(token_scores: Float64[Tensor, " audio"], frame_tokens: int, fill: float) -> Float64[Tensor, "frames size"]:

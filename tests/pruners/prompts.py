@@ -1,6 +1,7 @@
 """Prompts in miniature: random audio between two text tokens on each side."""
 
 import torch
+
 from speechprune_lib.prompt import FirstAttention, SpeechPrompt
 
 

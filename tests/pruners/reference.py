@@ -48,9 +48,7 @@ def frame_budgets(sums: Vector, sizes: list[int], keep: int, temperature: float,
     open_frames = list(range(len(sums)))
     while open_frames:
         left = keep - sum(budgets)
-        shares = {
-            i: left * p for i, p in zip(open_frames, softmax([sums[i] for i in open_frames]), strict=True)
-        }
+        shares = {i: left * p for i, p in zip(open_frames, softmax([sums[i] for i in open_frames]), strict=True)}
         full = [i for i in open_frames if shares[i] > sizes[i] - 1e-9]
         if not full:
             return largest_remainder(budgets, shares, keep)

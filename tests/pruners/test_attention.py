@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from speechprune_lib.prompt import FirstAttention
 from speechprune_lib.pruners import attention as attention_module
 from speechprune_lib.pruners.attention import (
@@ -46,7 +47,7 @@ def test_xnor_scales_by_the_mean_sizes_of_the_token_and_of_the_outputs_weights()
 
 def test_xnor_is_exact_where_all_sizes_are_equal():
     """Then signs times mean sizes is the matrix itself, and the estimate is the layer's real product."""
-    signs = torch.sign(torch.randn(5, 8, generator=torch.Generator().manual_seed(0)))
+    signs = torch.randn(5, 8, generator=torch.Generator().manual_seed(0)).sign()
     attention = plain((0.3 * signs[:2]).tolist(), (0.7 * signs[2:4]).tolist())
     audio = signs * torch.arange(1.0, 6.0)[:, None]
     queries, keys = binary_projections(audio, attention, "xnor")

@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from speechprune_lib.prompt import Positions
 from speechprune_lib.pruners.base import best_first, check_choice, top_k
 from speechprune_lib.pruners.baselines import RandomTokens

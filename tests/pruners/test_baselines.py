@@ -1,7 +1,10 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from speechprune_lib.prompt import SpeechPrompt
 from speechprune_lib.pruners import METHODS, get_method
 from speechprune_lib.pruners.baselines import Everything, Original, RandomCrop, RandomTokens, UniformStride
@@ -23,7 +26,7 @@ def test_everything_is_everything_at_any_rate_and_budget():
 
 def test_a_crop_is_one_stretch_and_starts_anywhere():
     starts = set()
-    for seed in range(200):
+    for seed in range(80):
         keep = RandomCrop(budget=4).plan(random_prompt(10, dim=2), 0.0, seed).keep
         assert torch.equal(keep, torch.arange(keep[0], keep[0] + 4))
         starts.add(int(keep[0]))
@@ -32,26 +35,23 @@ def test_a_crop_is_one_stretch_and_starts_anywhere():
 
 def test_random_tokens_take_every_token_equally_often():
     prompt, drawn = random_prompt(20, dim=2), torch.zeros(20)
-    for seed in range(1000):
+    for seed in range(300):
         drawn[RandomTokens(budget=5).plan(prompt, 0.0, seed).keep] += 1
-    # 1000 draws at 1/4: standard deviation 13.7
-    assert drawn.min() > 250 - 5 * 13.7 and drawn.max() < 250 + 5 * 13.7
+    # 300 draws at 1/4: 75, standard deviation 7.5
+    assert drawn.min() > 75 - 4 * 7.5 and drawn.max() < 75 + 4 * 7.5
 
 
 def test_a_higher_rate_keeps_a_subset_of_the_same_random_tokens():
     plans = [set(RandomTokens().plan(LONG, rate, seed=3).keep.tolist()) for rate in (0.0, 0.2, 0.4, 0.6, 0.8)]
-    assert all(later < earlier for earlier, later in zip(plans, plans[1:], strict=False))
+    assert all(later < earlier for earlier, later in pairwise(plans))
 
 
 def test_draws_are_those_of_pythons_promised_generator():
     """Pinned: a changed draw would make committed results stale without anyone noticing."""
     prompt = random_prompt(12, dim=2)
-    assert RandomTokens(budget=4).plan(prompt, 0.0, seed=0).keep.tolist() == PINNED_TOKENS
-    assert int(RandomCrop().plan(LONG, 0.2, seed=0).keep[0]) == PINNED_START
-
-
-PINNED_TOKENS = [0, 0, 0, 0]
-PINNED_START = 0
+    assert RandomTokens(budget=4).plan(prompt, 0.0, seed=0).keep.tolist() == [6, 7, 8, 11]
+    # the first draw is 0.79508..., of 2197 - 600 + 1 = 1598 starts
+    assert int(RandomCrop().plan(LONG, 0.2, seed=0).keep[0]) == 1270
 
 
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.uses_seed])

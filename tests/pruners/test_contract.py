@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from speechprune_lib.prompt import Plan, apply, kept_count
 from speechprune_lib.pruners import METHODS, SpeechPrune, get_method, method_options
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from speechprune_lib.pruners.similarity import (
     SimilarityPhase,
     best_of_frames,
@@ -117,7 +118,9 @@ def test_ties_inside_a_frame_go_to_the_earliest():
     assert best_of_frames(scores, torch.tensor([2, 1]), 3).tolist() == [0, 1, 4]
 
 
-@pytest.mark.parametrize(("tokens_per_second", "frame_seconds", "frames"), [(25.0, 1.0, 4), (14.93, 1.0, 7), (5.0, 0.04, 100)])
+@pytest.mark.parametrize(
+    ("tokens_per_second", "frame_seconds", "frames"), [(25.0, 1.0, 4), (14.93, 1.0, 7), (5.0, 0.04, 100)]
+)
 def test_frame_length(tokens_per_second, frame_seconds, frames):
     """25, round(14.93) = 15 (DiVA) and at least 1 token: with everything tied, exact budgets show the frames."""
     prompt = random_prompt(100, tokens_per_second=tokens_per_second)

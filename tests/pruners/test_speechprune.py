@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from speechprune_lib.prompt import FirstAttention
 from speechprune_lib.pruners import get_method
 from speechprune_lib.pruners.attention import AttentionPhase, attention_map, binary_projections
@@ -91,7 +92,9 @@ def test_phase_2_is_left_out_when_phase_1_has_done_all_and_the_other_way_round()
 
 def test_phase_1_alone_is_not_phase_1_then_phase_2():
     prompt = random_prompt(100)
-    plans = [get_method(name, budget=40).plan(prompt, 0.5).keep.tolist() for name in ("speechprune", "phase1", "phase2")]
+    plans = [
+        get_method(name, budget=40).plan(prompt, 0.5).keep.tolist() for name in ("speechprune", "phase1", "phase2")
+    ]
     assert len({tuple(plan) for plan in plans}) == 3
 
 

@@ -9,7 +9,32 @@ from transformers import PreTrainedTokenizerFast
 
 from speechprune_lib.training.corpus import Corpus
 
-WORDS = ["The", "cat", "sat", "on", "a", "red", "mat", ".", "Anna", "has", "three", "dogs", "Who", "has", "How", "many", "does", "have", "?", "Three", "Repeat", "what", "was", "said"]
+WORDS = [
+    "The",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "red",
+    "mat",
+    ".",
+    "Anna",
+    "has",
+    "three",
+    "dogs",
+    "Who",
+    "has",
+    "How",
+    "many",
+    "does",
+    "have",
+    "?",
+    "Three",
+    "Repeat",
+    "what",
+    "was",
+    "said",
+]
 FEATURES = 12
 
 

@@ -24,7 +24,9 @@ def model():
     text = LlamaConfig(
         vocab_size=8, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1,
     )  # fmt: skip
-    return Qwen2AudioForConditionalGeneration(Qwen2AudioConfig(audio_config=audio, text_config=text, audio_token_id=7)).eval()
+    return Qwen2AudioForConditionalGeneration(
+        Qwen2AudioConfig(audio_config=audio, text_config=text, audio_token_id=7)
+    ).eval()
 
 
 def test_features_are_what_the_model_projects(model):

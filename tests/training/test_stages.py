@@ -70,7 +70,7 @@ def test_tune_and_export(corpus, tokenizer, llm, tmp_path):
     assert curve[-1]["step"] == 4
     for stage in ("speak", "encode", "align", "tune"):
         (tmp_path / f"{stage}.card.json").write_text("{}")
-    shape = dict(num_mel_bins=8, encoder_layers=1, encoder_attention_heads=1, encoder_ffn_dim=16, d_model=12)
+    shape = {"num_mel_bins": 8, "encoder_layers": 1, "encoder_attention_heads": 1, "encoder_ffn_dim": 16, "d_model": 12}
     export(Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**shape)), tmp_path, tmp_path / "mini")
     adapter = load_file(tmp_path / "mini/adapter/adapter_model.safetensors")
     assert any(v.abs().sum() > 0 for k, v in adapter.items() if "lora_B" in k)

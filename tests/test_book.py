@@ -1,0 +1,196 @@
+"""The book's kitchen, on a toy book that is built with this project's own configuration and extension."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from speechprune_lib import book
+
+ROOT = Path(__file__).resolve().parents[1]
+TOY = "notebooks/01_toy.ipynb"
+PARTS = ("_ext", "_static", "references.bib", "references.md", "status.md")
+SETUP = (ROOT / "book" / "setup_cell.txt").read_text("utf8").rstrip("\n")
+INTRO = "# A toy\n\nAs in {cite:p}`lin2025speechprune`: {doc}`../notebooks/01_toy`\n"
+TOC = """
+format: jb-book
+root: book/intro
+parts:
+  - caption: One
+    numbered: true
+    chapters:
+      - file: notebooks/01_toy
+      - file: book/status
+      - file: book/references
+"""
+FIGURE = """
+import matplotlib.pyplot as plt
+
+fig, ax = plt.subplots(figsize=(2, 1))
+ax.plot([1, 2])
+plt.show()
+"""
+ALT = "A line that rises from one to two."
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    """A project with one notebook that has never been run."""
+    for name in ("_config.yml", *(f"book/{part}" for part in PARTS)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        copy(ROOT / name, tmp_path / name)
+    (tmp_path / "_toc.yml").write_text(TOC)
+    (tmp_path / "book" / "intro.md").write_text(INTRO)
+    for folder in ("notebooks", "speechprune_lib", "data"):
+        (tmp_path / folder).mkdir()
+    write(tmp_path, new_code_cell("2 + height"))
+    return tmp_path
+
+
+def write(root: Path, *more: nbformat.NotebookNode) -> None:
+    cells = [
+        new_markdown_cell("# Toys\n\n$$ a^2 = b $$ (eq-toy)\n\nSee {eq}`eq-toy`.", id="title"),
+        new_code_cell(SETUP, id="setup", metadata={"tags": ["remove-cell"]}),
+        new_code_cell('profile = "auto"\nheight = 40', id="parameters", metadata={"tags": ["parameters"]}),
+        new_code_cell('print("profile", profile)', id="print"),
+        new_code_cell(FIGURE.strip(), id="figure", metadata={"mystnb": {"image": {"alt": ALT}}}),
+    ]
+    for number, cell in enumerate(more):
+        cell["id"] = f"more-{number}"
+    nbformat.write(new_notebook(cells=[*cells, *more]), root / TOY)
+
+
+def executed(root: Path) -> nbformat.NotebookNode:
+    return nbformat.read(root / book.EXECUTED / TOY, 4)
+
+
+def texts(notebook: nbformat.NotebookNode) -> list[str]:
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return [output["text"] if output.output_type == "stream" else output["data"]["text/plain"] for output in outputs]
+
+
+def states(root: Path, **options: object) -> list[str]:
+    return [outcome.state for outcome in book.run_notebooks(root, jobs=1, **options)]  # type: ignore[arg-type]
+
+
+def test_the_toc_gives_the_notebooks_in_reading_order() -> None:
+    listed = re.findall(r"file: (notebooks/\S+)", (ROOT / "_toc.yml").read_text())
+    assert book.notebooks_in_order() == [f"{name}.ipynb" for name in listed]
+
+
+def test_a_notebook_that_is_not_there_is_named(toy: Path) -> None:
+    (toy / TOY).unlink()
+    with pytest.raises(FileNotFoundError, match="01_toy"):
+        book.notebooks_in_order(toy)
+
+
+def test_a_run_makes_an_executed_copy_and_leaves_the_source_alone(toy: Path) -> None:
+    before = (toy / TOY).read_bytes()
+    assert states(toy) == ["ran"]
+    assert (toy / TOY).read_bytes() == before
+    copy = executed(toy)
+    code = [cell for cell in copy.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5]
+    assert texts(copy)[0] == "profile auto\n" and texts(copy)[-1] == "42"
+    assert "papermill" not in str(copy)
+    assert copy.metadata[book.RECORD]["parameters"] == {}
+
+
+def test_only_what_changed_is_run_again(toy: Path) -> None:
+    states(toy)
+    assert states(toy) == ["unchanged"]
+    write(toy, new_code_cell("2 + height"), new_markdown_cell("New prose."))
+    assert states(toy) == ["unchanged"]
+    assert executed(toy).cells[-1].source == "New prose." and "42" in texts(executed(toy))
+    around = book.surroundings(toy)
+    (toy / "data" / "answers.jsonl").write_text("{}")
+    assert book.surroundings(toy) != around
+    write(toy, new_code_cell("3 + height"))
+    assert states(toy) == ["ran"]
+    assert "43" in texts(executed(toy))
+
+
+def test_parameters_leave_no_cell_but_a_record(toy: Path) -> None:
+    assert states(toy, parameters={"height": 1}) == ["ran"]
+    assert "3" in texts(executed(toy))
+    assert [cell.source for cell in executed(toy).cells] == [cell.source for cell in nbformat.read(toy / TOY, 4).cells]
+    assert executed(toy).metadata[book.RECORD]["parameters"] == {"height": 1}
+
+
+def test_stored_outputs_come_from_the_defaults(toy: Path) -> None:
+    with pytest.raises(ValueError, match="defaults"):
+        book.run_notebooks(toy, parameters={"height": 1}, store=True)
+    assert states(toy, store=True) == ["ran"]
+    stored = nbformat.read(toy / TOY, 4)
+    assert texts(stored) == texts(executed(toy)) and book.RECORD not in stored.metadata
+    content = (toy / TOY).read_bytes()
+    assert states(toy, store=True, force=True) == ["ran"]
+    assert (toy / TOY).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("source", "parameters", "reason"),
+    [
+        ("1 / 0", {}, "ZeroDivisionError"),
+        ("import sys; sys.exit(0)", {}, "SystemExit|never ran"),
+        ("height", {"hight": 3}, r"no parameters \['hight'\]"),
+    ],
+)
+def test_a_failure_is_loud_and_leaves_no_copy(toy: Path, source: str, parameters: dict[str, int], reason: str) -> None:
+    states(toy)
+    write(toy, new_code_cell(source), new_code_cell("height"))
+    with pytest.raises(book.NotebookError, match=reason):
+        book.run_notebooks(toy, parameters=parameters, jobs=1)
+    assert not (toy / book.EXECUTED / TOY).exists()
+
+
+def test_two_notebooks_run_side_by_side(toy: Path) -> None:
+    shutil.copyfile(toy / TOY, toy / "notebooks" / "02_toy.ipynb")
+    (toy / "_toc.yml").write_text(TOC.replace("01_toy", "02_toy\n      - file: notebooks/01_toy"))
+    outcomes = book.run_notebooks(toy, jobs=2)
+    assert [outcome.notebook for outcome in outcomes] == ["notebooks/02_toy.ipynb", TOY]
+    assert {outcome.state for outcome in outcomes} == {"ran"}
+
+
+class TestRender:
+    @pytest.fixture
+    def page(self, toy: Path) -> Callable[[str], str]:
+        states(toy)
+        book.render(toy)
+        return lambda name: (toy / "_build" / "html" / f"{name}.html").read_text("utf8")
+
+    def test_pages(self, toy: Path, page: Callable[[str], str]) -> None:
+        chapter, status = page("notebooks/01_toy"), page("book/status")
+        assert "profile auto" in chapter and ALT in chapter and "COLAB_RELEASE_TAG" not in chapter
+        repository = "https://colab.research.google.com/github/speechprune/speechprune"
+        assert f"{repository}/blob/main/{TOY}" in chapter
+        assert "01_toy" in status and "defaults" in status and "torch" in status
+        assert "the table of runs" not in status
+        download = nbformat.read(toy / "_build" / "html" / "_sources" / TOY, 4)
+        assert "42" in texts(download)
+
+    def test_it_needs_no_network(self, toy: Path, page: Callable[[str], str]) -> None:
+        assert (toy / "_build" / "html" / "_static" / "mathjax" / "tex-svg.js").stat().st_size > 10**6
+        for name in ("notebooks/01_toy", "book/intro", "search"):
+            loaded = re.findall(r'<(?:script|img|audio|link)[^>]*\s(?:src|href)="([^"]+)"', page(name))
+            assert loaded
+            assert not [address for address in loaded if re.match(r"(https?:)?//", address)]
+
+    def test_a_page_follows_its_executed_copy(self, toy: Path, page: Callable[[str], str]) -> None:
+        write(toy, new_code_cell("4 + height"))
+        states(toy)
+        book.render(toy)
+        assert ">44<" in re.sub(r"\s", "", page("notebooks/01_toy"))
+
+    def test_a_warning_is_an_error(self, toy: Path) -> None:
+        (toy / "book" / "intro.md").write_text("# A toy\n\n{doc}`nowhere`\n")
+        with pytest.raises(subprocess.CalledProcessError):
+            book.render(toy)
