@@ -14,6 +14,7 @@ from __future__ import annotations
 from . import audio
 from .benchmarks import BENCHMARKS, Example, load_benchmark
 from .evaluate import evaluate, evidence_recall, open_store
+from .listen import audio_player, kept_audio
 from .models import MODELS, SpeechModel, load_model
 from .prompt import Plan, SpeechPrompt, apply, kept_count
 from .pruners import METHODS, Pruner, SpeechPrune, get_method
@@ -35,11 +36,13 @@ __all__ = [
     "SpeechPrune",
     "apply",
     "audio",
+    "audio_player",
     "choose",
     "compare_paired",
     "evaluate",
     "evidence_recall",
     "get_method",
+    "kept_audio",
     "kept_count",
     "load_benchmark",
     "load_model",

@@ -7,40 +7,48 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args
 
-import soundfile
 import typer
 
-from . import audio as sound
+from .audio import SAMPLE_RATE_HZ, Waveform, load
 from .benchmarks import BENCHMARKS, load_benchmark
-from .conditions import WITHOUT_AUDIO
+from .conditions import ORDER
 from .evaluate import evaluate, open_store
+from .listen import check_writable, kept_audio, write_audio
 from .models import MODELS, load_model
-from .models.base import SHOWS_CHOICES, SpeechModel
-from .prompt import apply
-from .pruners import METHODS, get_method
+from .models.base import Scoring, SpeechModel
+from .prompt import WINDOW_TOKENS, Plan, SpeechPrompt, apply, kept_count
+from .provenance import installed_version
+from .pruners import METHODS, Pruner, get_method
 from .scoring import choose
-from .summary import summarize
+from .summary import readable, summarize
 
-app = typer.Typer(help="SpeechPrune: prune a speech LLM's audio tokens.", no_args_is_help=True, rich_markup_mode=None)
-
-GAP_SECONDS = 0.5
-"""Kept spans closer than this are shown as one."""
+GAPS_SECONDS = (0.5, 1, 2, 4, 8, 16, 32, 64, 128)
+"""Kept spans closer than this are shown as one: the first gap that leaves no more than `MOST_SPANS` lines."""
 MOST_SPANS = 12
 
+Stale = Literal["refuse", "keep", "discard"]
+Number = TypeVar("Number", int, float)
+
+app = typer.Typer(
+    help="Prune a speech LLM's audio tokens, and ask it what is left.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
 Model = Annotated[str, typer.Option(help=f"auto, {', '.join(MODELS)}")]
-Seed = Annotated[int, typer.Option(help="for methods that draw at random")]
 
 
 @app.callback(invoke_without_command=True)
-def main(show: Annotated[bool, typer.Option("--version", help="print the version and end")] = False) -> None:
-    if show:
-        typer.echo(version("speechprune-lib"))
+def main(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    if version:
+        typer.echo(installed_version("speechprune_lib"))
         raise typer.Exit
 
 
@@ -50,50 +58,25 @@ def ask(
     question: Annotated[str, typer.Argument(help="what to ask about it")],
     choices: Annotated[list[str] | None, typer.Option(help="an option to choose from; give two or more")] = None,
     method: Annotated[str, typer.Option(help=", ".join(METHODS))] = "speechprune",
-    rate: Annotated[float, typer.Option(help="share of 750 tokens (30 s) removed: 0.2 keeps 600")] = 0.2,
+    rate: Annotated[float, typer.Option(help="share of 750 audio tokens (30 s) removed: 0.2 keeps 600")] = 0.2,
     model: Model = "auto",
-    seed: Seed = 0,
+    seed: Annotated[int, typer.Option(help="for methods that draw at random")] = 0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="length of a free reply")] = 32,
     save_audio: Annotated[Path | None, typer.Option(help="write the kept audio to this file")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Answer a question about a recording, and tell which part of it the answer was read from."""
     with _plain_errors():
-        if choices is not None and len(choices) < 2:
-            raise ValueError(f"got one choice, {choices[0]!r}, expected none or at least two: repeat --choices")
-        pruner = get_method(method)
-        pruner.count(1, rate)  # a bad rate is told before the model is loaded
-        if not question.strip():
-            raise ValueError("the question is empty: ask something about the recording")
-        waveform = sound.load(audio)
-        speech_model = load_model(model)
-        start = time.perf_counter()
-        scoring = speech_model.default_scoring if choices else "generate"
-        instruction = speech_model.instruction(question, choices or (), scoring)
-        prompt = speech_model.prepare(waveform, question, instruction=instruction)
-        plan = pruner.plan(prompt, rate, seed)
-        pruned = apply(prompt, plan)
-        if choices:
-            answer = _chosen(speech_model, question, choices, pruned, instruction)
-        else:
-            answer = speech_model.generate(pruned, max_new_tokens)
-        seconds = time.perf_counter() - start
-        spans = plan.spans(prompt.tokens_per_second)
+        # whatever can be refused at once is refused before a model is loaded
+        pruner = _checked(question, choices, method, rate)
         if save_audio is not None:
-            soundfile.write(save_audio, sound.kept_audio(waveform, spans), sound.SAMPLE_RATE_HZ)
-    told = {
-        "answer": answer,
-        "model": speech_model.name,
-        "method": method,
-        "rate": rate if pruner.uses_rate else None,
-        "tokens_before": plan.total,
-        "tokens_after": len(plan.keep),
-        "seconds_of_audio": round(len(waveform) / sound.SAMPLE_RATE_HZ, 2),
-        "seconds_kept": round(len(plan.keep) / prompt.tokens_per_second, 2),
-        "spans": [[round(a, 2), round(b, 2)] for a, b in plan.spans(prompt.tokens_per_second, GAP_SECONDS)],
-        "seconds_taken": round(seconds, 2),
-    }
-    typer.echo(json.dumps(told) if as_json else _readable(told))
+            check_writable(save_audio)
+        waveform = load(audio)
+        speech_model = load_model(model)
+        plan, told = _ask(speech_model, waveform, question, choices or [], pruner, (rate, seed), max_new_tokens)
+        if save_audio is not None:
+            write_audio(save_audio, kept_audio(waveform, plan, speech_model.tokens_per_second))
+    typer.echo(json.dumps(told) if as_json else _for_people(told, plan, speech_model.tokens_per_second))
 
 
 @app.command("evaluate")
@@ -103,43 +86,36 @@ def evaluate_command(
     benchmark: Annotated[str, typer.Option(help=", ".join(BENCHMARKS))] = "spiral-mini",
     split: Annotated[str, typer.Option(help="of the benchmark")] = "test",
     root: Annotated[Path | None, typer.Option(help="folder of a benchmark that is not shipped")] = None,
-    methods: Annotated[str, typer.Option(help=f"comma-separated: {', '.join((*METHODS, *WITHOUT_AUDIO))}")] = (
+    methods: Annotated[str, typer.Option(help=f"comma-separated: {', '.join(ORDER)}")] = (
         "no-audio,original,everything,rap,rac,speechprune,phase1,phase2,transcript"
     ),
     rates: Annotated[str, typer.Option(help="comma-separated")] = "0.2,0.4,0.6,0.8",
     seeds: Annotated[str, typer.Option(help="comma-separated")] = "0",
-    scoring: Annotated[str | None, typer.Option(help="the model's own unless given")] = None,
-    limit: Annotated[int | None, typer.Option(help="only the first examples")] = None,
+    scoring: Annotated[str, typer.Option(help=f"auto (the model's own), {', '.join(get_args(Scoring))}")] = "auto",
+    limit: Annotated[int | None, typer.Option(min=1, help="only the first so many examples")] = None,
     export: Annotated[Path | None, typer.Option(help="write sorted .jsonl rows and their card, for committing")] = None,
-    stale: Annotated[str, typer.Option(help="answers of another run in --out: refuse, keep or discard")] = "refuse",
+    stale: Annotated[str, typer.Option(help="another run's answers in --out: refuse, keep or discard")] = "refuse",
 ) -> None:
-    """Ask a benchmark's questions under every method, rate and seed; resumes after a kill."""
+    """Ask a benchmark's questions under every method, rate and seed; goes on where it was stopped."""
     with _plain_errors():
+        # a misspelt word or number is told before a model is loaded
+        names, shares, draws = _names(methods), _numbers(rates, float), _numbers(seeds, int)
+        asked = None if scoring == "auto" else cast(Scoring, _one_of(scoring, "--scoring", get_args(Scoring)))
+        about_stale = cast(Stale, _one_of(stale, "--stale", get_args(Stale)))
         examples = load_benchmark(benchmark, split, root)
         speech_model = load_model(model)
-        draws = [int(seed) for seed in seeds.split(",")]
-        shares = [float(rate) for rate in rates.split(",") if rate]
-        with open_store(out, speech_model, benchmark, examples, draws, stale) as store:  # type: ignore[arg-type]
-            rows = evaluate(
-                speech_model,
-                examples[:limit],
-                methods.split(","),
-                shares,
-                draws,
-                scoring,
-                store,  # type: ignore[arg-type]
-            )
+        with open_store(out, speech_model, benchmark, examples, draws, about_stale) as store:
+            rows = evaluate(speech_model, examples[:limit], names, shares, draws, asked, store)
             if export is not None:
                 store.export_jsonl(export)
-    columns = ["method", "rate", "n", "accuracy", "low", "high", "evidence_recall", "tokens_kept"]
-    typer.echo(summarize(rows)[columns].round(3).to_string(index=False))
+    typer.echo(readable(summarize(rows)).to_string())
 
 
 @app.command()
 def methods() -> None:
     """List the pruning methods."""
-    for name, pruner in METHODS.items():
-        typer.echo(f"{name:12} {(pruner.__doc__ or '').split(chr(10))[0]}")
+    for name, method in METHODS.items():
+        typer.echo(f"{name:12} {(method.__doc__ or '').splitlines()[0]}")
 
 
 @app.command()
@@ -153,32 +129,113 @@ def models() -> None:
 def _plain_errors() -> Iterator[None]:
     try:
         yield
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
-        typer.secho(f"speechprune: {error}", fg="red", err=True)
+    except (ValueError, OSError, RuntimeError) as error:
+        typer.echo("speechprune: " + " ".join(str(error).split()), err=True)
         raise typer.Exit(2) from error
 
 
-def _chosen(model: SpeechModel, question: str, choices: list[str], pruned, instruction: str) -> str:
+def _checked(question: str, choices: list[str] | None, method: str, rate: float) -> Pruner:
+    if not question.strip():
+        raise ValueError("the question is empty: ask something about the recording")
+    if choices and (len(choices) < 2 or len(set(choices)) < len(choices) or not all(map(str.strip, choices))):
+        raise ValueError(f"got the choices {choices}, expected two or more different ones, or none: repeat --choices")
+    kept_count(WINDOW_TOKENS, rate)
+    return get_method(method)
+
+
+def _ask(
+    model: SpeechModel,
+    waveform: Waveform,
+    question: str,
+    choices: list[str],
+    pruner: Pruner,
+    draw: tuple[float, int],
+    max_new_tokens: int,
+) -> tuple[Plan, dict[str, Any]]:
+    """The plan, and everything to be told of the answer; `draw` is rate and seed."""
+    marks = [time.perf_counter()]
+    scoring: Scoring = model.default_scoring if choices else "generate"
+    instruction = model.instruction(question, choices, scoring)
+    prompt = model.prepare(waveform, question, instruction=instruction)
+    marks.append(time.perf_counter())
+    plan = pruner.plan(prompt, *draw)
+    pruned = apply(prompt, plan)
+    marks.append(time.perf_counter())
+    if choices:
+        answer = _chosen(model, pruned, question, choices, scoring, instruction)
+    else:
+        answer = {"answer": model.generate(pruned, max_new_tokens)}
+    marks.append(time.perf_counter())
+    steps = zip(("encode", "prune", "answer"), marks, marks[1:], strict=False)
+    return plan, answer | {
+        "model": model.name,
+        "model_revision": model.revision,
+        "method": pruner.name,
+        "rate": draw[0] if pruner.uses_rate else None,
+        "seed": draw[1] if pruner.uses_seed else None,
+        "tokens_total": plan.total,
+        "tokens_kept": len(plan.keep),
+        "seconds_total": round(len(waveform) / SAMPLE_RATE_HZ, 2),
+        "seconds_kept": round(len(plan.keep) / model.tokens_per_second, 2),
+        "spans": [[round(edge, 3) for edge in span] for span in plan.spans(model.tokens_per_second)],
+        "seconds_taken": {step: round(end - start, 3) for step, start, end in steps},
+    }
+
+
+def _chosen(
+    model: SpeechModel, prompt: SpeechPrompt, question: str, choices: list[str], scoring: Scoring, instruction: str
+) -> dict[str, Any]:
     baseline = None
-    if model.default_scoring not in SHOWS_CHOICES:
-        baseline = model.option_scores(model.prepare(None, question, instruction=instruction), choices).tolist()
-    chosen = choose(model, pruned, choices, model.default_scoring, baseline)
-    return "none of the choices" if chosen.index is None else choices[chosen.index]
+    if scoring == "likelihood-minus-no-audio":
+        unheard = model.prepare(None, question, instruction=instruction)
+        baseline = choose(model, unheard, choices, "likelihood").scores
+    choice = choose(model, prompt, choices, scoring, baseline)
+    text = f"(none of the choices: {choice.reply!r})" if choice.index is None else choices[choice.index]
+    return {"answer": text, "choice": choice.index, "scoring": scoring, "scores": list(choice.scores)}
 
 
-def _readable(told: dict) -> str:
-    spans = [f"{start:.1f}-{end:.1f}" for start, end in told["spans"]]
-    more = f" and {len(spans) - MOST_SPANS} more" if len(spans) > MOST_SPANS else ""
-    return "\n".join(
-        [
-            told["answer"],
-            f"  {told['tokens_after']} of {told['tokens_before']} audio tokens ({told['method']}"
-            + (f", rate {told['rate']:g})" if told["rate"] is not None else ")"),
-            f"  {told['seconds_kept']} s of {told['seconds_of_audio']} s kept, at {', '.join(spans[:MOST_SPANS])}{more} s",
-            f"  {told['model']}, {told['seconds_taken']} s",
-        ]
-    )
+def _for_people(told: dict[str, Any], plan: Plan, tokens_per_second: float) -> str:
+    rate = "" if told["rate"] is None else f" at rate {told['rate']:g}"
+    seconds = f"{told['seconds_kept']:.1f} s of {told['seconds_total']:.1f} s kept"
+    spans, gap = _joined(plan, tokens_per_second)
+    times = " + ".join(f"{step} {taken:.1f} s" for step, taken in told["seconds_taken"].items())
+    lines = [
+        f"{told['answer']}\n",
+        f"{told['method']}{rate}: {len(plan.keep)} of {plan.total} audio tokens, {seconds}",
+        f"kept between (gaps up to {gap:g} s joined):",
+        *(f"  {_clock(start)} - {_clock(end)}  {share:4.0%} of it" for start, end, share in spans),
+        f"{told['model']}: {times}",
+    ]
+    return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    app()
+def _joined(plan: Plan, tokens_per_second: float) -> tuple[list[tuple[float, float, float]], float]:
+    """Kept stretches as (start, end, share kept), few enough to read, and the gap in seconds over which they join."""
+    gap = next((gap for gap in GAPS_SECONDS if len(plan.spans(tokens_per_second, gap)) <= MOST_SPANS), GAPS_SECONDS[-1])
+    kept = plan.seconds(tokens_per_second)
+    return [
+        (start, end, int(((kept >= start) & (kept < end)).sum()) / round((end - start) * tokens_per_second))
+        for start, end in plan.spans(tokens_per_second, gap)
+    ], gap
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds, 1), 60)
+    return f"{int(minutes)}:{rest:04.1f}"
+
+
+def _names(listed: str) -> list[str]:
+    return [_one_of(name.strip(), "--methods", ORDER) for name in listed.split(",")]
+
+
+def _numbers(listed: str, kind: Callable[[str], Number]) -> list[Number]:
+    try:
+        return [kind(number) for number in listed.split(",")]
+    except ValueError as error:
+        raise ValueError(f"{listed!r} is no comma-separated list of numbers, such as 0 or 0,1") from error
+
+
+def _one_of(word: str, option: str, words: tuple[str, ...]) -> str:
+    if word not in words:
+        raise ValueError(f"{option} got {word!r}, expected {', '.join(words)}")
+    return word

@@ -18,7 +18,7 @@ from .prompt import Plan
 FADE_SECONDS = 0.005
 """Half of a cross-fade: long enough against clicks, short enough for a single token of 40 ms."""
 
-Samples = Float32[np.ndarray, " samples"]
+Samples = Float32[np.ndarray, " _samples"]
 
 
 def kept_audio(samples: Samples, plan: Plan, tokens_per_second: float = 25.0) -> Samples:
@@ -38,14 +38,19 @@ def kept_audio(samples: Samples, plan: Plan, tokens_per_second: float = 25.0) ->
 
 
 def write_audio(path: str | Path, samples: Samples) -> Path:
-    """Write 16 kHz mono in the format of the name's ending. Raises ValueError for another than soundfile writes."""
+    """Write 16 kHz mono in the format of the name's ending; raises as `check_writable` does."""
+    check_writable(path)
+    soundfile.write(path, np.clip(samples, -1.0, 1.0), SAMPLE_RATE_HZ)
+    return Path(path)
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise ValueError for a name whose ending soundfile does not write, FileNotFoundError for one in no folder."""
     path = Path(path)
-    if path.suffix[1:].upper() not in soundfile.available_formats():
+    if path.suffix.upper() not in (".WAV", ".FLAC", ".OGG", ".MP3"):
         raise ValueError(f"cannot write {path.name}: expected a name that ends in .wav, .flac, .ogg or .mp3")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {path.parent} to write {path.name} into: make it first")
-    soundfile.write(path, np.clip(samples, -1.0, 1.0), SAMPLE_RATE_HZ)
-    return path
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def kept_timeline(
         strips.grid(visible=False, axis="y")
         if similarity is not None:
             np.atleast_1d(panels)[0].set_ylabel("similarity")
-            _steps(np.atleast_1d(panels)[0], similarity, PALETTE[0])
+            _steps(np.atleast_1d(panels)[0], similarity)
         _shade(figure, np.atleast_1d(panels), key_spans)
     return figure
 
@@ -116,10 +116,10 @@ def kept_timeline(
 def seconds_bars(similarity: Sequence[float], budget: Sequence[float], key_spans: Spans = ()) -> Figure:
     """Phase 1, second by second: how similar each is to the question, and how many tokens it may keep."""
     with _figure(3.6, rows=2, sharex=True) as (figure, (top, bottom)):
-        _steps(top, similarity, PALETTE[0])
-        _steps(bottom, budget, PALETTE[2])
+        _steps(top, similarity)
+        bottom.bar(range(len(budget)), budget, width=1.0, align="edge", color=PALETTE[2], linewidth=0)
         top.set_ylabel("similarity")
-        bottom.set(ylabel="tokens kept", xlabel="time (s)", ylim=(0, None))
+        bottom.set(ylabel="tokens kept", xlabel="time (s)", xlim=(0, len(budget)), ylim=(0, None))
         _shade(figure, [top, bottom], key_spans)
     return figure
 
@@ -199,8 +199,9 @@ def _rate_axes(figure: Figure, axes: Axes, summary: pd.DataFrame, ylabel: str) -
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
 
 
-def _steps(axes: Axes, values: Sequence[float], colour: Any) -> None:
-    axes.bar(range(len(values)), values, width=1.0, align="edge", color=colour, linewidth=0)
+def _steps(axes: Axes, values: Sequence[float]) -> None:
+    """One step a second, on the values' own scale: cosines of neighbouring seconds differ by hundredths."""
+    axes.stairs(values, range(len(values) + 1), baseline=None, color=PALETTE[0], linewidth=1.3)
 
 
 def _shade(figure: Figure, panels: Iterable[Axes], key_spans: Spans) -> None:

@@ -1,4 +1,4 @@
-"""A speech LLM small enough to reason about: it answers from sums of its embeddings, in microseconds, everywhere alike."""
+"""A speech LLM small enough to reason about: it answers from sums of its embeddings, in microseconds."""
 
 from __future__ import annotations
 

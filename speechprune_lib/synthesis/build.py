@@ -4,6 +4,7 @@ Input lines follow SPIRAL's schema with a `split`; output lines add `audio_data`
 it lacks: `times` (start, end in seconds of every sentence, from the engine) and `duration`.
 """
 
+# pyright: basic
 from __future__ import annotations
 
 import hashlib

@@ -1,5 +1,6 @@
 """`python -m speechprune_lib.training STAGE`: speak, encode, align, tune, export; each resumes where it was killed."""
 
+# pyright: basic
 from __future__ import annotations
 
 import json
@@ -107,7 +108,7 @@ def _card(work: Path, stage: str, began: float, facts: dict) -> None:
         "commit": commit or "unknown",
         "versions": {p: version(p) for p in ("torch", "transformers", "peft", "numpy")},
         "threads": torch.get_num_threads(),
-        "seconds": round(time.time() - began, 1),
+        "seconds_of_last_sitting": round(time.time() - began, 1),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     (work / f"{stage}.card.json").write_text(json.dumps(card | facts, indent=1) + "\n")

@@ -4,6 +4,7 @@ Plain frame-wise cross-entropy against the engine's exact word times; a sampled 
 thousand others) because the whole vocabulary on every frame would cost more than the rest of the network.
 """
 
+# pyright: basic
 from __future__ import annotations
 
 import json

@@ -1,5 +1,6 @@
 """The training corpus on disk: shards of 30 s windows, their clips, features, labels and posteriors."""
 
+# pyright: basic
 from __future__ import annotations
 
 import json

@@ -4,6 +4,7 @@ The public Whisper weights travel in package registries in CTranslate2's binary 
 Whisper-style encoder that transformers' Qwen2-Audio uses, so nothing is retrained or approximated here.
 """
 
+# pyright: basic
 from __future__ import annotations
 
 import struct

@@ -4,6 +4,7 @@ Short windows are part of a model's life (the end of every recording), and the e
 clip in ten loses its end here, and `frames` says how many of a window's 750 frames are speech.
 """
 
+# pyright: basic
 from __future__ import annotations
 
 import os

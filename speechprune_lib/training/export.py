@@ -1,5 +1,6 @@
 """Stage 5, `export`: the trained parts, as the mini model's loader reads them, in `data/models/mini`."""
 
+# pyright: basic
 from __future__ import annotations
 
 import json

@@ -1,5 +1,6 @@
 """Frame labels from word times: which of the LLM's tokens is being spoken in each 40 ms frame."""
 
+# pyright: basic
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -4,6 +4,7 @@ Speech comes in shards of half an hour, each made by a child process (flite ends
 sentence is then skipped and the shard begun again). A shard is complete or absent; a rerun makes those missing.
 """
 
+# pyright: basic
 from __future__ import annotations
 
 import json

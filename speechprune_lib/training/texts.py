@@ -4,6 +4,7 @@ WordNet (Debian package `wordnet-base`, a permissive licence) gives a broad voca
 definitions. The facts come from the grammar below; their topics and wordings are other than the benchmark's.
 """
 
+# pyright: basic
 from __future__ import annotations
 
 import random

@@ -4,6 +4,7 @@ Whole audio only: no frame is ever dropped in training, so that pruning meets a 
 in the paper. The connector stays frozen, but for its vector of "no word here".
 """
 
+# pyright: basic
 from __future__ import annotations
 
 import json
@@ -32,7 +33,7 @@ from .corpus import Corpus
 
 @dataclass(frozen=True)
 class TuneSettings:
-    steps: int = 300
+    steps: int = 250
     examples_per_step: int = 2
     rate: float = 5e-4
     warmup: int = 20

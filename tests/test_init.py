@@ -1,0 +1,23 @@
+"""The library's door."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import speechprune_lib
+
+
+def test_every_public_name_is_there():
+    for name in speechprune_lib.__all__:
+        assert getattr(speechprune_lib, name) is not None
+    assert callable(speechprune_lib.evaluate)  # the function, not the module of its name
+    assert len(speechprune_lib.__all__) <= 32
+
+
+def test_the_door_opens_without_the_heavy_rooms():
+    code = (
+        "import sys, speechprune_lib; print([name for name in ('transformers', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
