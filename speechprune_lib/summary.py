@@ -1,5 +1,8 @@
 """Rows of answers -> the numbers that tables and figures show; nothing here runs a model."""
 
+# pandas declares unions that no use of a table narrows.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportReturnType=false, reportGeneralTypeIssues=false, reportAssignmentType=false
 from __future__ import annotations
 
 import json

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,16 +17,27 @@ LARGE_GPU_BYTES = 20 * 2**30
 """Memory from which "auto" takes Qwen2-Audio: 15.6 GiB of weights, and room for minutes of audio."""
 
 
+# Importing transformers takes seconds: only whoever loads a model waits for it.
 def _mini(**options: Any) -> SpeechModel:
-    from .mini.load import load_mini  # these imports take seconds: only whoever loads a model waits for them
+    with _quiet_import():
+        from .mini.load import load_mini
 
     return load_mini(**options)
 
 
 def _qwen2_audio(**options: Any) -> SpeechModel:
-    from .qwen2_audio import load_qwen2_audio
+    with _quiet_import():
+        from .qwen2_audio import load_qwen2_audio
 
     return load_qwen2_audio(**options)
+
+
+@contextmanager
+def _quiet_import() -> Iterator[None]:
+    """In a notebook without widgets, tqdm tells every reader to install them; its bars work without."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        yield
 
 
 MODELS: dict[str, Callable[..., SpeechModel]] = {"mini": _mini, "qwen2-audio": _qwen2_audio}

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from speechprune_lib.pruners.base import Pruner
-from speechprune_lib.pruners.baselines import Everything, Original, RandomCrop, RandomTokens, UniformStride
-from speechprune_lib.pruners.speechprune import AttentionOnly, SimilarityOnly, SpeechPrune
+from .base import Pruner
+from .baselines import Everything, Original, RandomCrop, RandomTokens, UniformStride
+from .speechprune import AttentionOnly, SimilarityOnly, SpeechPrune
 
 METHODS: dict[str, type[Pruner]] = {
     method.name: method

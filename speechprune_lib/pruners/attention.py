@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from speechprune_lib.prompt import FirstAttention, SpeechPrompt
-from speechprune_lib.pruners.base import as_float64, check_choice, check_finite, top_k
+from ..prompt import FirstAttention, SpeechPrompt
+from .base import as_float64, check_choice, check_finite, top_k
 
 Scale = Literal["literal", "xnor"]
 Heads = Literal["per-head", "one"]

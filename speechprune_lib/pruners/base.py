@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from speechprune_lib.prompt import WINDOW_TOKENS, Plan, Positions, SpeechPrompt, kept_count
+from ..prompt import WINDOW_TOKENS, Plan, Positions, SpeechPrompt, kept_count
 
 TIE_DECIMALS = 9
 """Scores that agree to this many decimals tie: float noise differs between devices, and must not decide."""

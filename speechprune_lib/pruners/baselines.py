@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from speechprune_lib.prompt import SpeechPrompt
-from speechprune_lib.pruners.base import Pruner, top_k
+from ..prompt import SpeechPrompt
+from .base import Pruner, top_k
 
 
 @dataclass(frozen=True, kw_only=True)

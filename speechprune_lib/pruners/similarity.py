@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from speechprune_lib.prompt import SpeechPrompt
-from speechprune_lib.pruners.base import TIE_DECIMALS, as_float64, best_first, check_choice, check_finite
+from ..prompt import SpeechPrompt
+from .base import TIE_DECIMALS, as_float64, best_first, check_choice, check_finite
 
 BudgetRule = Literal["exact", "literal"]
 LastFrame = Literal["scaled", "literal"]

@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from speechprune_lib.prompt import SpeechPrompt
-from speechprune_lib.pruners.attention import AttentionPhase
-from speechprune_lib.pruners.base import Pruner
-from speechprune_lib.pruners.similarity import SimilarityPhase
+from ..prompt import SpeechPrompt
+from .attention import AttentionPhase
+from .base import Pruner
+from .similarity import SimilarityPhase
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ def read_ct2(parts: list[Path]) -> dict[str, np.ndarray]:
         offset += length
         return raw.decode()
 
-    take("I"), text(), take("I")  # format version, specification's name, its revision
+    _header = take("I"), text(), take("I")  # format version, specification's name, its revision
     tensors = {}
     for _ in range(take("I")):
         name = text()

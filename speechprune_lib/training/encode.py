@@ -24,7 +24,7 @@ SHORTENED_SHARE = 0.1
 
 def encode(corpus: Corpus, encoder: Qwen2AudioEncoder, device: str = "cpu", follow: int | None = None) -> None:
     """Write `shard_NNN.features.npy` (float16) and `shard_NNN.frames.npy` for every spoken shard that lacks them."""
-    encoder = encoder.to(device).eval()
+    encoder.eval().to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
     for shard in tqdm(corpus.spoken(follow), desc="shards encoded", total=follow):
         if not corpus.is_encoded(shard):
             _encode_shard(corpus, shard, encoder, device)

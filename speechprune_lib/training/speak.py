@@ -118,7 +118,7 @@ def _draw(rng: random.Random) -> tuple[Speaker, float, float]:
 
 
 def _coloured(samples: np.ndarray, gain: float, tilt: float) -> np.ndarray:
-    samples = lfilter([1.0, tilt], [1.0], samples)
+    samples = np.asarray(lfilter([1.0, tilt], [1.0], samples))
     return (samples / (np.abs(samples).max() + 1e-6) * gain).astype(np.float32)
 
 

@@ -14,6 +14,7 @@ import re
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,12 @@ class TuneSettings:
     rate: float = 5e-4
     warmup: int = 20
     rank: int = 16
-    span_seconds: tuple[tuple[float, float, float], ...] = ((0.6, 4, 9), (0.27, 9, 20), (0.08, 20, 45), (0.05, 45, 80))
+    span_seconds: tuple[tuple[float, float, float], ...] = (
+        (0.6, 4.0, 9.0),
+        (0.27, 9.0, 20.0),
+        (0.08, 20.0, 45.0),
+        (0.05, 45.0, 80.0),
+    )
     held_out: int = 24
     seed: int = 0
 
@@ -65,7 +71,7 @@ def tune(
 ) -> None:
     """Train, or go on from `out/tune.pt`; ends with the `adapter/` folder, `blank` in the projector, and the curve."""
     torch.manual_seed(settings.seed)
-    trainer = _Trainer(corpus, projector.to(device), llm.to(device), tokenizer, settings, device)
+    trainer = _Trainer(corpus, projector.to(device), _moved(llm, device), tokenizer, settings, device)
     done = trainer.resume(out / "tune.pt")
     log, began, running = (out / "tune.jsonl").open("a"), time.time(), math.nan
     for step in (bar := tqdm(range(done, settings.steps), initial=done, total=settings.steps, desc="tune")):
@@ -78,7 +84,11 @@ def tune(
             log.flush()
             trainer.save(out / "tune.pt", step + 1)
     log.close()
-    trainer.llm.save_pretrained(out / "adapter")
+    trainer.llm.save_pretrained(str(out / "adapter"))
+
+
+def _moved(llm: Any, device: str) -> PreTrainedModel:  # transformers' own annotation of `to` cannot be called
+    return llm.to(device)
 
 
 class _Trainer:

@@ -15,7 +15,7 @@ from speechprune_lib.training.export import export, projector_from
 from speechprune_lib.training.tune import ExampleMaker, TuneSettings, tune
 
 ALIGN = AlignSettings(dim=16, depth=1, steps=50, windows_per_step=2, rate=2e-2, warmup=5, negatives=5, held_out=2)
-TUNE = TuneSettings(steps=4, rate=5e-3, warmup=2, rank=2, span_seconds=((1.0, 3, 8),), held_out=2)
+TUNE = TuneSettings(steps=4, rate=5e-3, warmup=2, rank=2, span_seconds=((1.0, 3.0, 8.0),), held_out=2)
 
 
 @pytest.fixture
