@@ -154,7 +154,8 @@ def with_outputs(source: NotebookNode, executed: NotebookNode, record: Mapping[s
 
 def render(root: Path = ROOT) -> Path:
     """Render the book with every warning an error; returns its first page. Raises CalledProcessError on any warning."""
-    command = [sys.executable, "-m", "jupyter_book", "build", str(root), "-n", "-W", "--keep-going"]
+    start = "from jupyter_book.cli.main import main; main()"  # the package has no `-m` door
+    command = [sys.executable, "-c", start, "build", str(root), "-n", "-W", "--keep-going"]
     subprocess.run(command, cwd=root, check=True)
     return root / "_build" / "html" / "index.html"
 

@@ -27,7 +27,7 @@ from .pruners import METHODS, Pruner, get_method
 from .scoring import choose
 from .summary import readable, summarize
 
-GAPS_SECONDS = (0.5, 1, 2, 4, 8, 16, 32, 64, 128)
+GAPS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 """Kept spans closer than this are shown as one: the first gap that leaves no more than `MOST_SPANS` lines."""
 MOST_SPANS = 12
 

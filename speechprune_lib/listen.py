@@ -78,10 +78,10 @@ def audio_player(samples: Samples, rate_hz: int, label: str) -> AudioPlayer:
 
 
 def mp3(samples: Samples, rate_hz: int) -> bytes:
-    """Constant 32 kbit/s at 16 kHz: speech stays clear, and a minute takes 240 kB."""
+    """Constant 40 kbit/s at 16 kHz: speech stays clear, a minute takes 300 kB; at lower rates the coder adds a delay."""
     file = io.BytesIO()
     with soundfile.SoundFile(
-        file, "w", rate_hz, channels=1, format="MP3", compression_level=0.85, bitrate_mode="CONSTANT"
+        file, "w", rate_hz, channels=1, format="MP3", compression_level=0.8, bitrate_mode="CONSTANT"
     ) as sound:
         sound.write(np.clip(samples, -1.0, 1.0))
     return file.getvalue()

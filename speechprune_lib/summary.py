@@ -65,11 +65,11 @@ def readable(summary: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "method": summary["method"],
-            "rate": summary["rate"].map("{:g}".format, na_action="ignore").fillna(""),
+            "rate": summary["rate"].map(lambda rate: "" if pd.isna(rate) else f"{rate:g}"),
             "audio tokens": summary["tokens_kept"].map("{:.0f}".format),
             "accuracy (%)": percent["accuracy"],
             "95 % interval": percent["low"] + " to " + percent["high"],
-            "evidence recall": summary["evidence_recall"].map("{:.2f}".format, na_action="ignore").fillna(""),
+            "evidence recall": summary["evidence_recall"].map(lambda share: "" if pd.isna(share) else f"{share:.2f}"),
         }
     )
     return table.set_index("method")

@@ -65,7 +65,7 @@ def write(root: Path, *more: nbformat.NotebookNode) -> None:
     ]
     for number, cell in enumerate(more):
         cell["id"] = f"more-{number}"
-    nbformat.write(new_notebook(cells=[*cells, *more]), root / TOY)
+    nbformat.write(new_notebook(cells=[*cells, *more], metadata={"kernelspec": book.KERNEL}), root / TOY)
 
 
 def executed(root: Path) -> nbformat.NotebookNode:

@@ -101,7 +101,7 @@ def align(
         sample = features(train[:40], device).flatten(0, 1)
         net.mean.copy_(sample.mean(0))
         net.deviation.copy_(sample.std(0) + 1e-3)
-    log, began, running = (out / "align.jsonl").open("a"), time.time(), math.nan
+    began, running = time.time(), math.nan
     for step in (bar := tqdm(range(done, settings.steps), initial=done, total=settings.steps, desc="align")):
         torch.manual_seed(settings.seed * 1_000_003 + step)  # so that a resumed run draws what the whole run would
         rows = _rows(train, settings, step)
@@ -117,10 +117,9 @@ def align(
         if (step + 1) % 50 == 0 or step + 1 == settings.steps:
             accuracy = evaluate(net, features, data, held, device)
             entry = {"step": step + 1, "loss": running, "held_out": accuracy, "seconds": time.time() - began}
-            log.write(json.dumps(entry) + "\n")
-            log.flush()
+            with (out / "align.jsonl").open("a") as log:
+                log.write(json.dumps(entry) + "\n")
             _save(out / "align.pt", net, optimizer, data.token_ids, step + 1, settings)
-    log.close()
 
 
 def _rows(train: list[int], settings: AlignSettings, step: int) -> list[int]:

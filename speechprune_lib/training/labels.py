@@ -3,10 +3,10 @@
 # pyright: basic
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
-from transformers import PreTrainedTokenizerBase
 
 from ..audio import TOKENS_PER_SECOND
 
@@ -16,7 +16,7 @@ BLANK = -1
 TimedWord = tuple[str, float, float]
 
 
-def timed_tokens(words: Sequence[TimedWord], tokenizer: PreTrainedTokenizerBase) -> list[tuple[int, float, float]]:
+def timed_tokens(words: Sequence[TimedWord], tokenizer: Callable[..., Any]) -> list[tuple[int, float, float]]:
     """(token id, start, end) in seconds: a word's time is split over its tokens by their letters.
 
     Punctuation that is a token of its own takes the first 80 ms after the word. Every word is read as in running text,

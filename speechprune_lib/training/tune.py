@@ -73,17 +73,16 @@ def tune(
     torch.manual_seed(settings.seed)
     trainer = _Trainer(corpus, projector.to(device), _moved(llm, device), tokenizer, settings, device)
     done = trainer.resume(out / "tune.pt")
-    log, began, running = (out / "tune.jsonl").open("a"), time.time(), math.nan
+    began, running = time.time(), math.nan
     for step in (bar := tqdm(range(done, settings.steps), initial=done, total=settings.steps, desc="tune")):
         loss = trainer.step(step)
         running = loss if math.isnan(running) else 0.95 * running + 0.05 * loss
         bar.set_postfix(loss=f"{running:.3f}")
         if (step + 1) % 60 == 0 or step + 1 == settings.steps:
             entry = {"step": step + 1, "loss": running, "held_out": trainer.held_out(), "seconds": time.time() - began}
-            log.write(json.dumps(entry) + "\n")
-            log.flush()
+            with (out / "tune.jsonl").open("a") as log:
+                log.write(json.dumps(entry) + "\n")
             trainer.save(out / "tune.pt", step + 1)
-    log.close()
     trainer.llm.save_pretrained(str(out / "adapter"))
 
 
