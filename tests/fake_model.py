@@ -80,7 +80,9 @@ def make_examples(folder: Path, count: int, seconds: float = 2.0) -> list[Exampl
 def _example(folder: Path, index: int, seconds: float) -> Example:
     path = folder / f"clip{index}.wav"
     noise = np.random.default_rng(index).normal(0, 0.1, round(seconds * SAMPLE_RATE_HZ))
-    soundfile.write(path, noise.astype(np.float32), SAMPLE_RATE_HZ, subtype="PCM_16")  # a float file would hold the time of day
+    soundfile.write(
+        path, noise.astype(np.float32), SAMPLE_RATE_HZ, subtype="PCM_16"
+    )  # a float file would hold the time of day
     return Example(
         id=f"clip{index}",
         audio_path=path,
