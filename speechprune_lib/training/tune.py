@@ -1,7 +1,10 @@
-"""Stage 4, `tune`: LoRA teaches the text LLM to read audio tokens, from tasks that need no human labels.
+"""Stage 4, `tune`: LoRA teaches the text LLM to read audio tokens (see `lessons` for what it is asked).
 
 Whole audio only: no frame is ever dropped in training, so that pruning meets a model that never saw pruned input, as
 in the paper. The connector stays frozen, but for its vector of "no word here".
+
+All questions of a lesson share its audio: the audio runs through the LLM once, and every question and its options
+continue from the cache, gradients included.
 """
 
 # pyright: basic
@@ -10,54 +13,43 @@ from __future__ import annotations
 import json
 import math
 import random
-import re
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ..audio import TOKENS_PER_SECOND, WINDOW_TOKENS
+from ..audio import WINDOW_TOKENS
 from ..models.mini.connector import VocabularyProjector
 from ..models.mini.modeling import AUDIO_STEP
 from ..models.rows import MINI
 from .align import Features
 from .corpus import Corpus
+from .lessons import Asked, Lesson, LessonMaker, LessonPlan, Span
+
+END = "<|im_end|>"
+CHECK_EVERY = 40
 
 
 @dataclass(frozen=True)
 class TuneSettings:
     steps: int = 250
-    examples_per_step: int = 2
-    rate: float = 5e-4
-    warmup: int = 20
+    lessons_per_step: int = 2
+    rate: float = 4e-4
+    warmup: int = 15
     rank: int = 16
-    span_seconds: tuple[tuple[float, float, float], ...] = (
-        (0.6, 4.0, 9.0),
-        (0.27, 9.0, 20.0),
-        (0.08, 20.0, 45.0),
-        (0.05, 45.0, 80.0),
-    )
-    held_out: int = 24
+    comparing: float = 1.0  # weight of telling the right option from the wrong ones, beside saying it
+    held_out: int = 8  # passages asked at every check; all of them at the end
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Example:
-    """A stretch of consecutive sentences, what is asked of it, and the reply. Frames are relative to the clip."""
-
-    shard: int
-    first_window: int
-    frames: tuple[int, int]
-    instruction: str
-    reply: str
+    lessons: LessonPlan = field(default_factory=LessonPlan)
 
 
 def tune(
@@ -68,18 +60,26 @@ def tune(
     out: Path,
     settings: TuneSettings,
     device: str = "cpu",
+    start: Path | None = None,
 ) -> None:
-    """Train, or go on from `out/tune.pt`; ends with the `adapter/` folder, `blank` in the projector, and the curve."""
+    """Train, or go on from `out/tune.pt`; ends with the `adapter/` folder, `blank` in the projector, and the curve.
+
+    start: a checkpoint of an earlier run, whose weights this run begins with.
+    """
     torch.manual_seed(settings.seed)
     trainer = _Trainer(corpus, projector.to(device), _moved(llm, device), tokenizer, settings, device)
     done = trainer.resume(out / "tune.pt")
+    if start is not None and done == 0:
+        trainer.load(start)
     began, running = time.time(), math.nan
     for step in (bar := tqdm(range(done, settings.steps), initial=done, total=settings.steps, desc="tune")):
         loss = trainer.step(step)
         running = loss if math.isnan(running) else 0.95 * running + 0.05 * loss
         bar.set_postfix(loss=f"{running:.3f}")
-        if (step + 1) % 60 == 0 or step + 1 == settings.steps:
-            entry = {"step": step + 1, "loss": running, "held_out": trainer.held_out(), "seconds": time.time() - began}
+        last = step + 1 == settings.steps
+        if (step + 1) % CHECK_EVERY == 0 or last:
+            checked = trainer.check(None if last else settings.held_out)
+            entry = {"step": step + 1, "loss": running, **checked, "seconds": time.time() - began}
             with (out / "tune.jsonl").open("a") as log:
                 log.write(json.dumps(entry) + "\n")
             trainer.save(out / "tune.pt", step + 1)
@@ -95,18 +95,18 @@ class _Trainer:
 
     def __init__(self, corpus, projector, llm, tokenizer, settings: TuneSettings, device: str) -> None:
         self.settings, self.device, self.tokenizer = settings, device, tokenizer
-        self.examples = ExampleMaker(corpus, settings)
-        self.features = Features(corpus, self.examples.windows)
+        self.lessons = LessonMaker(corpus, settings.lessons)
+        windows = [(s, w) for s in corpus.encoded() for c in corpus.clips(s) for w in _windows_of(c)]
+        self.features, self.row = Features(corpus, windows), {window: index for index, window in enumerate(windows)}
         self.projector = projector.eval().requires_grad_(False)
         with torch.no_grad():  # start "no word here" at a line break: a token that says little
             newline = tokenizer("\n", add_special_tokens=False)["input_ids"][0]
             projector.blank.copy_(llm.get_input_embeddings().weight[newline])
         projector.blank.requires_grad_(True)
         lora = LoraConfig(r=settings.rank, lora_alpha=2 * settings.rank, target_modules="all-linear")
-        self.llm = get_peft_model(llm, lora)
-        trained = [p for p in self.llm.parameters() if p.requires_grad] + [projector.blank]
-        self.trained = trained
-        self.optimizer = torch.optim.AdamW(trained, lr=settings.rate, weight_decay=0.0, betas=(0.9, 0.98))
+        self.llm: Any = get_peft_model(llm, lora)
+        self.trained = [p for p in self.llm.parameters() if p.requires_grad] + [projector.blank]
+        self.optimizer = torch.optim.AdamW(self.trained, lr=settings.rate, weight_decay=0.0, betas=(0.9, 0.98))
 
     def step(self, step: int) -> float:
         settings, total = self.settings, 0.0
@@ -114,9 +114,10 @@ class _Trainer:
         factor = min(1.0, (step + 1) / settings.warmup) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate * factor
-        for index in range(settings.examples_per_step):
-            example = self.examples.draw(random.Random(f"{settings.seed}/{step}/{index}"))
-            loss = self.loss(example) / settings.examples_per_step
+        for index in range(settings.lessons_per_step):
+            lesson = self.lessons.draw(random.Random(f"{settings.seed}/{step}/{index}"))
+            saying, comparing, _ = self.losses(lesson)
+            loss = (saying + settings.comparing * comparing) / settings.lessons_per_step
             loss.backward()
             total += loss.item()
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
@@ -124,48 +125,79 @@ class _Trainer:
         self.optimizer.zero_grad()
         return total
 
-    def loss(self, example: Example) -> Tensor:
-        """Mean cross-entropy of the reply's tokens, given the audio and the instruction."""
-        table = self.llm.get_input_embeddings().weight
-        audio = self.audio_tokens(example, table)
-        reply = self.ids(example.reply + "<|im_end|>")
-        after = MINI.after.replace("{instruction}", example.instruction)
-        texts = [self.ids(MINI.before), self.ids(after), reply[:-1]]
-        embeddings = torch.cat([table[texts[0]], audio, table[texts[1]], table[texts[2]]])
-        steps = torch.ones(len(embeddings), device=self.device)
-        steps[len(texts[0]) : len(texts[0]) + len(audio)] = AUDIO_STEP
-        positions = steps.cumsum(0) - steps
-        logits = self.llm(
-            inputs_embeds=embeddings[None],
-            # Without a mask transformers would take fractional positions for the borders of packed sequences.
-            attention_mask=torch.ones(1, len(embeddings), dtype=torch.long, device=self.device),
-            position_ids=positions[None],
-            logits_to_keep=len(reply),
-            use_cache=False,
-        ).logits[0]
-        return functional.cross_entropy(logits.float(), reply)
+    def losses(self, lesson: Lesson) -> tuple[Tensor, Tensor, list[bool]]:
+        """Cross-entropy of the replies' tokens; that of the right option among the options, by mean log-likelihood
+        per token as in the evaluation; and which questions are answered rightly so."""
+        replies = [(asked, reply) for asked in lesson.asked for reply in (asked.reply, *asked.wrong)]
+        scores = self.reply_log_likelihoods(lesson, replies)
+        saying, comparing, right, row = [], [], [], 0
+        for asked in lesson.asked:
+            options = scores[row : row + 1 + len(asked.wrong)]
+            row += len(options)
+            saying.append(-options[0].mean())
+            if asked.wrong:  # without the reply's end, which the evaluation does not count
+                means = torch.stack([option[:-1].mean() for option in options])
+                comparing.append(-means.log_softmax(0)[0])
+                right.append(bool(means.argmax() == 0))
+        none = saying[0].new_zeros(())
+        return torch.stack(saying).mean(), torch.stack(comparing).mean() if comparing else none, right
 
-    def audio_tokens(self, example: Example, table: Tensor) -> Tensor:
-        first, last = example.frames
-        rows = range(first // WINDOW_TOKENS, (last - 1) // WINDOW_TOKENS + 1)
-        windows = [self.examples.row[example.shard, example.first_window + r] for r in rows]
-        features = self.features(windows, self.device)
+    def reply_log_likelihoods(self, lesson: Lesson, replies: Sequence[tuple[Asked, str]]) -> list[Tensor]:
+        """Of every token of every reply, its end included."""
+        decoder, table = self.llm.get_base_model().model, self.llm.get_input_embeddings().weight
+        embeddings, positions = self.shared(lesson, table)
+        # With a mask: without one transformers would take fractional positions for the borders of packed sequences.
+        cache = decoder(
+            inputs_embeds=embeddings[None],
+            attention_mask=embeddings.new_ones(1, len(embeddings), dtype=torch.long),
+            position_ids=positions[None, :-1],
+            use_cache=True,
+        ).past_key_values
+        cache.batch_repeat_interleave(len(replies))
+        asked = [self.ids(MINI.after.replace("{instruction}", one.instruction)) for one, _ in replies]
+        targets = [self.ids(reply + END) for _, reply in replies]
+        texts = pad_sequence([torch.cat([a, t[:-1]]) for a, t in zip(asked, targets, strict=True)], batch_first=True)
+        hidden = decoder(
+            inputs_embeds=table[texts],
+            attention_mask=embeddings.new_ones(len(replies), len(embeddings) + texts.shape[1], dtype=torch.long),
+            position_ids=(positions[-1] + torch.arange(texts.shape[1], device=self.device)).expand(len(replies), -1),
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state
+        said = [h[len(a) - 1 : len(a) - 1 + len(t)] for h, a, t in zip(hidden, asked, targets, strict=True)]
+        logits = functional.linear(torch.cat(said), table).float()
+        of_token = logits.log_softmax(-1).gather(-1, torch.cat(targets)[:, None]).squeeze(-1)
+        return list(of_token.split([len(t) for t in targets]))
+
+    def shared(self, lesson: Lesson, table: Tensor) -> tuple[Tensor, Tensor]:
+        """What all questions follow: embeddings, and their positions with the next one at the end."""
+        before = table[self.ids(MINI.before + lesson.transcript)]
+        audio = [self.audio_tokens(span, table) for span in lesson.spans]
+        steps = torch.ones(len(before), device=self.device)
+        heard = torch.full((sum(map(len, audio)),), AUDIO_STEP, device=self.device)
+        positions = torch.cat([steps.new_zeros(1), torch.cat([steps, heard]).cumsum(0)])
+        return torch.cat([before, *audio]), positions
+
+    def audio_tokens(self, span: Span, table: Tensor) -> Tensor:
+        rows = range(span.start // WINDOW_TOKENS, (span.stop - 1) // WINDOW_TOKENS + 1)
+        features = self.features([self.row[span.shard, span.first_window + r] for r in rows], self.device)
         with torch.no_grad():
             probability, classes = self.projector.posterior(features)
-        part = slice(first - rows[0] * WINDOW_TOKENS, last - rows[0] * WINDOW_TOKENS)
+        part = slice(span.start - rows[0] * WINDOW_TOKENS, span.stop - rows[0] * WINDOW_TOKENS)
         return self.projector.mix(probability.flatten(0, 1)[part], classes.flatten(0, 1)[part], table)
 
     def ids(self, text: str) -> Tensor:
         return torch.tensor(self.tokenizer(text, add_special_tokens=False)["input_ids"], device=self.device)
 
     @torch.no_grad()
-    def held_out(self) -> float:
-        """Mean loss of fixed examples from clips that training never draws."""
+    def check(self, passages: int | None) -> dict[str, float]:
+        """Loss of the right replies and share of questions answered rightly, on passages that no stage trains on."""
         self.llm.eval()
-        count = self.settings.held_out
-        losses = [self.loss(self.examples.draw(random.Random(f"held/{i}"), held=True)).item() for i in range(count)]
+        results = [self.losses(lesson) for lesson in self.lessons.held_out()[:passages]]
         self.llm.train()
-        return sum(losses) / count
+        right = [r for _, _, rights in results for r in rights]
+        loss = sum(saying.item() for saying, _, _ in results) / len(results)
+        return {"held_out": loss, "held_out_accuracy": sum(right) / len(right), "held_out_questions": len(right)}
 
     def save(self, path: Path, step: int) -> None:
         state = {"trained": [p.detach() for p in self.trained], "optimizer": self.optimizer.state_dict(), "step": step}
@@ -175,96 +207,17 @@ class _Trainer:
     def resume(self, path: Path) -> int:
         if not path.exists():
             return 0
+        saved = self.load(path)
+        self.optimizer.load_state_dict(saved["optimizer"])
+        return saved["step"]
+
+    def load(self, path: Path) -> dict[str, Any]:
         saved = torch.load(path, weights_only=True)
         with torch.no_grad():
             for parameter, value in zip(self.trained, saved["trained"], strict=True):
                 parameter.copy_(value)
-        self.optimizer.load_state_dict(saved["optimizer"])
-        return saved["step"]
+        return saved
 
 
-class ExampleMaker:
-    """Draws tasks from the corpus' clips; every 30th clip is held out."""
-
-    def __init__(self, corpus: Corpus, settings: TuneSettings) -> None:
-        self._spans = settings.span_seconds
-        self._clips = [(s, c, _heard(corpus, s, c)) for s in corpus.encoded() for c in corpus.clips(s)]
-        self.windows = [(s, c["first_window"] + w) for s, c, _ in self._clips for w in range(c["windows"])]
-        self.row = {window: index for index, window in enumerate(self.windows)}
-
-    def draw(self, rng: random.Random, held: bool = False) -> Example:
-        while True:
-            index = rng.randrange(len(self._clips))
-            if (index % 30 == 0) == held and (example := self._from(rng, *self._clips[index])):
-                return example
-
-    def _from(self, rng: random.Random, shard: int, clip: dict, heard: float) -> Example | None:
-        sentences = [s for s in clip["sentences"] if s["words"][-1][2] < heard]
-        if not sentences:
-            return None
-        _, shortest, longest = rng.choices(self._spans, [w for w, _, _ in self._spans])[0]
-        length = rng.uniform(shortest, longest)
-        first = rng.randrange(len(sentences))
-        start = sentences[first]["words"][0][1]
-        span = [s for s in sentences[first:] if s["words"][-1][2] - start <= length] or sentences[first : first + 1]
-        task = rng.choices((_ask, _recall, _continue, _define, _repeat), (0.5, 0.18, 0.12, 0.1, 0.1))[0]
-        asked = task(rng, span)
-        if asked is None:
-            return None
-        if task is _repeat:
-            span = span[:3]
-        frames = (
-            int(max(0.0, start - 0.2) * TOKENS_PER_SECOND),
-            int((span[-1]["words"][-1][2] + 0.2) * TOKENS_PER_SECOND),
-        )
-        frames = (frames[0], min(frames[1], clip["windows"] * WINDOW_TOKENS))
-        return Example(shard, clip["first_window"], frames, *asked)
-
-
-def _heard(corpus: Corpus, shard: int, clip: dict) -> float:
-    """Seconds of the clip that were encoded: all, unless its end was cut in the encode stage."""
-    frames = np.load(corpus.file(shard, "frames.npy"))
-    last = clip["first_window"] + clip["windows"] - 1
-    return ((clip["windows"] - 1) * WINDOW_TOKENS + int(frames[last])) / TOKENS_PER_SECOND
-
-
-def _ask(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:
-    """A question about one of the invented facts, in the words that the evaluation uses."""
-    asked = [s for s in span if s["question"]]
-    unique = [s for s in asked if sum(t["question"] == s["question"] for t in asked) == 1]
-    if not unique:
-        return None
-    fact = rng.choice(unique)
-    return _open(fact["question"]), fact["answer"][0].upper() + fact["answer"][1:]
-
-
-def _open(question: str) -> str:
-    return MINI.instructions(question, (), "likelihood")
-
-
-def _recall(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:
-    """What was said about a word that only one sentence of the span holds."""
-    target = rng.choice(span)["sentence"]
-    elsewhere = " ".join(s["sentence"] for s in span if s["sentence"] != target).lower()
-    words = [w for w in re.findall(r"[a-z]{5,}", target.lower()) if w not in elsewhere]
-    return (f'What was said about "{rng.choice(words)}"?', target) if words else None
-
-
-def _continue(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:
-    words = rng.choice(span)["sentence"].split()
-    if len(words) < 6:
-        return None
-    cut = rng.randint(2, min(5, len(words) - 3))
-    return f'What was said after "{" ".join(words[:cut])}"?', " ".join(words[cut:])
-
-
-def _define(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:
-    found = [m for s in span if (m := re.fullmatch(r"([A-Z][a-z ]+) means (.+)\.", s["sentence"]))]
-    if not found:
-        return None
-    word, meaning = rng.choice(found).groups()
-    return _open(f"What does {word.lower()} mean?"), meaning[0].upper() + meaning[1:]
-
-
-def _repeat(rng: random.Random, span: list[dict]) -> tuple[str, str] | None:
-    return "Repeat what was said.", " ".join(s["sentence"] for s in span[:3])
+def _windows_of(clip: dict) -> range:
+    return range(clip["first_window"], clip["first_window"] + clip["windows"])

@@ -1,4 +1,4 @@
-"""A corpus of two shards in miniature: random features, invented sentences, a word-level tokenizer."""
+"""A corpus in miniature: two shards of sentences and one of passages, random features, a word-level tokenizer."""
 
 import json
 
@@ -30,12 +30,14 @@ WORDS = [
     "have",
     "?",
     "Three",
+    "Two",
     "Repeat",
     "what",
     "was",
     "said",
 ]
 FEATURES = 12
+QUESTION = {"question": "How many dogs does Anna have?", "options": ["Three dogs", "Two dogs", "A cat", "A mat"]}
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +72,7 @@ def _features(clip: dict) -> np.ndarray:
 def corpus(tmp_path) -> Corpus:
     corpus = Corpus(tmp_path / "speech")
     corpus.root.mkdir()
-    for shard in range(2):
+    for shard in range(3):
         clips = []
         for window in range(8):
             start, sentences = 0.3, []
@@ -81,6 +83,8 @@ def corpus(tmp_path) -> Corpus:
                 )
                 start += 5.5
             clips.append({"first_window": window, "windows": 1, "samples": 480_000, "sentences": sentences})
+            if shard == 2:
+                clips[-1]["questions"] = [QUESTION]
         corpus.file(shard, "json").write_text(json.dumps(clips))
         np.save(corpus.file(shard, "features.npy"), np.stack([_features(c) for c in clips]))
         np.save(corpus.file(shard, "frames.npy"), np.full(len(clips), 750))

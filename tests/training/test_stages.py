@@ -1,7 +1,6 @@
 """The trained stages in miniature: they learn, and a run that was cut in two ends where the whole run ends."""
 
 import json
-import random
 from dataclasses import replace
 
 import pytest
@@ -12,10 +11,12 @@ from transformers import LlamaConfig, LlamaForCausalLM, Qwen2AudioEncoder, Qwen2
 from speechprune_lib.training import align as align_module
 from speechprune_lib.training.align import AlignSettings, align, label
 from speechprune_lib.training.export import export, projector_from
-from speechprune_lib.training.tune import ExampleMaker, TuneSettings, tune
+from speechprune_lib.training.lessons import LessonPlan
+from speechprune_lib.training.tune import TuneSettings, tune
 
-ALIGN = AlignSettings(dim=16, depth=1, steps=50, windows_per_step=2, rate=2e-2, warmup=5, negatives=5, held_out=2)
-TUNE = TuneSettings(steps=4, rate=5e-3, warmup=2, rank=2, span_seconds=((1.0, 3.0, 8.0),), held_out=2)
+ALIGN = AlignSettings(dim=16, depth=1, steps=50, windows_per_step=2, rate=2e-2, warmup=5, negatives=5)
+PLAN = LessonPlan(questions=1, span_seconds=(3.0, 8.0))
+TUNE = TuneSettings(steps=4, rate=5e-3, warmup=2, rank=2, lessons=PLAN)
 
 
 @pytest.fixture
@@ -30,7 +31,9 @@ def llm(tokenizer):
 
 def test_labels_cover_the_windows(corpus, tokenizer):
     data = label(corpus, tokenizer)
-    assert data.classes.shape == (16, 750)
+    assert data.classes.shape == (24, 750)
+    assert data.held_out == [16]
+    assert data.passages == list(range(17, 24))
     spoken = tokenizer.convert_ids_to_tokens(data.token_ids.tolist())
     assert sorted(spoken) == sorted(["The", "cat", "sat", "on", "a", "red", "mat", ".", "Anna", "has", "three", "dogs"])
 
@@ -78,15 +81,3 @@ def test_tune_and_export(corpus, tokenizer, llm, tmp_path):
     assert connector["blank"].shape == (16,)
     trained = {k.replace("base_model.model.", "").replace("base_layer.", ""): v for k, v in llm.state_dict().items()}
     assert all(torch.equal(before[k], trained[k]) for k in before if k in trained)  # the LLM itself stays frozen
-
-
-def test_examples_speak_of_their_span(corpus, tokenizer):
-    maker = ExampleMaker(corpus, TuneSettings())
-    for seed in range(50):
-        example = maker.draw(random.Random(seed))
-        first, last = example.frames
-        assert 0 <= first < last <= 750
-        assert example.reply
-        if "How many" in example.instruction:
-            assert example.reply == "Three"
-            assert last - first >= 4 / 1.2 * 25 * 0.3
