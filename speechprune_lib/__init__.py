@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from . import audio
 from .benchmarks import BENCHMARKS, Example, load_benchmark
-from .evaluate import evaluate, evidence_recall, open_store
+from .evaluate import evaluate, open_store
+from .evidence import evidence_recall, word_recall
 from .listen import audio_player, kept_audio
 from .models import MODELS, SpeechModel, load_model
 from .prompt import Plan, SpeechPrompt, apply, kept_count
@@ -53,4 +54,5 @@ __all__ = [
     "rescore",
     "summarize",
     "wilson",
+    "word_recall",
 ]

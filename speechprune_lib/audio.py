@@ -8,6 +8,7 @@ tokens, so counts and times run on through all windows without a seam.
 
 from __future__ import annotations
 
+import io
 import math
 import shutil
 import subprocess
@@ -154,6 +155,19 @@ def tokens_in(start_s: float, end_s: float) -> range:
     if start == end:
         return range(0)
     return range(start // SAMPLES_PER_TOKEN, -(-end // SAMPLES_PER_TOKEN))
+
+
+def mp3(samples: Waveform, rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
+    """Constant 40 kbit/s at 16 kHz: speech stays clear, a minute takes 300 kB; at lower rates the coder adds a delay.
+
+    Unlike Ogg's, its bytes repeat exactly, so that what is made again has the same hash.
+    """
+    file = io.BytesIO()
+    with soundfile.SoundFile(
+        file, "w", rate_hz, channels=1, format="MP3", compression_level=0.8, bitrate_mode="CONSTANT"
+    ) as sound:
+        sound.write(np.clip(samples, -1.0, 1.0))
+    return file.getvalue()
 
 
 def _existing(path: Path) -> Path:

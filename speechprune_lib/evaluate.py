@@ -10,7 +10,6 @@ guessed, and "transcript", the text in place of the audio. The audio is encoded 
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,11 +22,12 @@ from typing import Literal, TypeVar
 import pandas as pd
 from tqdm import tqdm
 
-from .audio import SAMPLE_RATE_HZ, load
+from .audio import load
 from .benchmarks import Example, benchmark_hash
 from .conditions import NO_AUDIO, TRANSCRIPT, Condition, conditions
+from .evidence import evidence_recall
 from .models.base import Scoring, SpeechModel
-from .prompt import Plan, SpeechPrompt, apply
+from .prompt import SpeechPrompt, apply
 from .pruners import Pruner
 from .results import ResultStore, Row, RunCard, read_rows, run_card
 from .scoring import choose
@@ -81,17 +81,6 @@ def open_store(
     to do with a file that holds another run's answers (`ResultStore.open`).
     """
     return ResultStore(path).open(_card(model, benchmark, benchmark_hash(examples), seeds), stale=stale)
-
-
-def evidence_recall(plan: Plan, key_spans: Sequence[tuple[float, float]], tokens_per_second: float) -> float | None:
-    """Share of the audio tokens overlapping the key sentences (seconds) that the plan keeps; None if there are none."""
-    key: set[int] = set()
-    for start_s, end_s in key_spans:
-        # by whole samples, as `audio.tokens_in` does for 25 tokens a second: 0.28 s ends token 6, float error or not
-        start, end = round(start_s * SAMPLE_RATE_HZ), round(end_s * SAMPLE_RATE_HZ)
-        first, stop = start * tokens_per_second / SAMPLE_RATE_HZ, end * tokens_per_second / SAMPLE_RATE_HZ
-        key.update(range(math.floor(first), min(math.ceil(stop), plan.total)))
-    return len(key.intersection(plan.keep.tolist())) / len(key) if key else None
 
 
 class _Asked:

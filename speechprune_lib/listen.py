@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import soundfile
 from jaxtyping import Float32
 
-from .audio import SAMPLE_RATE_HZ
+from .audio import SAMPLE_RATE_HZ, mp3
 from .prompt import Plan
 
 FADE_SECONDS = 0.005
@@ -75,16 +74,6 @@ def audio_player(samples: Samples, rate_hz: int, label: str) -> AudioPlayer:
     text = html.escape(label, quote=True)
     player = f'<audio controls aria-label="{text}" src="data:audio/mpeg;base64,{sound}"></audio>'
     return AudioPlayer(label, f'<figure class="audio">{player}<figcaption>{text}</figcaption></figure>')
-
-
-def mp3(samples: Samples, rate_hz: int) -> bytes:
-    """Constant 40 kbit/s at 16 kHz: speech stays clear, a minute takes 300 kB; at lower rates the coder adds a delay."""
-    file = io.BytesIO()
-    with soundfile.SoundFile(
-        file, "w", rate_hz, channels=1, format="MP3", compression_level=0.8, bitrate_mode="CONSTANT"
-    ) as sound:
-        sound.write(np.clip(samples, -1.0, 1.0))
-    return file.getvalue()
 
 
 def _in_samples(span: tuple[float, float], total: int) -> tuple[int, int]:

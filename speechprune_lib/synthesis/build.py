@@ -13,10 +13,9 @@ import random
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from tqdm import tqdm
 
-from ..audio import SAMPLE_RATE_HZ
+from ..audio import SAMPLE_RATE_HZ, mp3
 from .voices import CAST, Speaker
 
 GAP_SECONDS = (0.2, 0.45)
@@ -34,7 +33,8 @@ def build(texts: Path, out: Path) -> None:
     for item in tqdm(items, desc="clips spoken"):
         samples, spoken = speak_item(item)
         path = out / "audio" / f"{item['metadata']['id']}.mp3"
-        write_mp3(path, samples)
+        path.with_suffix(".part").write_bytes(mp3(samples))
+        path.with_suffix(".part").replace(path)
         split = item.pop("split")
         lines.setdefault(split, []).append(json.dumps(item | {"audio_data": spoken}))
     for split, rows in lines.items():
@@ -89,10 +89,3 @@ def _record(item: dict, cast: dict[str, Speaker], sentences: list[str], times: l
             "duration": round(duration, 3),
         },
     }
-
-
-def write_mp3(path: Path, samples: np.ndarray) -> None:
-    """A small MP3: unlike Ogg's, its bytes repeat exactly, so that a rebuilt clip has the same hash."""
-    partial = path.with_suffix(".part")
-    soundfile.write(partial, samples, SAMPLE_RATE_HZ, format="MP3", bitrate_mode="CONSTANT", compression_level=0.8)
-    partial.replace(path)

@@ -63,7 +63,7 @@ def encode(work: Work = WORK, device: Device = "cpu", follow: bool = False, shar
     """Cache the frozen Whisper encoder's features; --follow waits for shards still being spoken."""
     began = time.time()
     encode_corpus(Corpus(work / "speech"), _encoder(), device, shards if follow else None)
-    _card(work, "encode", began, {"shards": len(Corpus(work / "speech").encoded()), "device": device})
+    _card(work, "encode", began, {"shards": _shards(work), "device": device})
 
 
 @app.command()
@@ -72,7 +72,7 @@ def align(work: Work = WORK, device: Device = "cpu", steps: int = AlignSettings.
     began, settings = time.time(), AlignSettings(steps=steps)
     _, tokenizer = base_llm()
     train_connector(Corpus(work / "speech"), tokenizer, work, settings, device)
-    _card(work, "align", began, {"settings": vars(settings), "device": device})
+    _card(work, "align", began, {"settings": vars(settings), "shards": _shards(work), "device": device})
 
 
 @app.command()
@@ -87,7 +87,8 @@ def tune(
     llm, tokenizer = base_llm()
     projector = projector_from(work / "align.pt", llm.config.hidden_size)
     train_adapter(Corpus(work / "speech"), projector, llm, tokenizer, work, settings, device, start)
-    _card(work, "tune", began, {"settings": asdict(settings), "device": device, "start": start and start.name})
+    facts = {"settings": asdict(settings), "shards": _shards(work), "device": device, "start": start and start.name}
+    _card(work, "tune", began, facts)
 
 
 @app.command()
@@ -106,6 +107,10 @@ def _encoder():
             )
         files.append(Path(spec.origin).parent / name)
     return whisper_encoder(read_ct2(files))
+
+
+def _shards(work: Path) -> int:
+    return len(Corpus(work / "speech").encoded())
 
 
 def _card(work: Path, stage: str, began: float, facts: dict) -> None:

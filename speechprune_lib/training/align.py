@@ -7,7 +7,6 @@ thousand others) because the whole vocabulary on every frame would cost more tha
 # pyright: basic
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
@@ -25,6 +24,7 @@ from ..audio import WINDOW_TOKENS
 from ..models.mini.connector import FrameClassifier
 from .corpus import Corpus
 from .labels import BLANK, frame_labels, timed_tokens
+from .loop import note, rate_factor, save, smoothed
 
 
 @dataclass(frozen=True)
@@ -113,19 +113,18 @@ def align(
         torch.manual_seed(settings.seed * 1_000_003 + step)  # so that a resumed run draws what the whole run would
         rows = _rows(train, settings, step)
         for group in optimizer.param_groups:
-            group["lr"] = settings.rate * _schedule(step, settings)
+            group["lr"] = settings.rate * rate_factor(step, settings.steps, settings.warmup, floor=0.03)
         loss = _loss(net, features(rows, device), torch.from_numpy(data.classes[rows]).to(device), settings)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
-        running = loss.item() if math.isnan(running) else 0.95 * running + 0.05 * loss.item()
+        running = smoothed(running, loss.item())
         bar.set_postfix(loss=f"{running:.3f}")
         if (step + 1) % 50 == 0 or step + 1 == settings.steps:
             accuracy = evaluate(net, features, data, data.held_out, device)
             entry = {"step": step + 1, "loss": running, "held_out": accuracy, "seconds": time.time() - began}
-            with (out / "align.jsonl").open("a") as log:
-                log.write(json.dumps(entry) + "\n")
+            note(out / "align.jsonl", entry)
             _save(out / "align.pt", net, optimizer, data.token_ids, step + 1, settings)
 
 
@@ -136,11 +135,6 @@ def _rows(train: list[int], settings: AlignSettings, step: int) -> list[int]:
     epoch, index = divmod(step, per_epoch)
     order = random.Random(settings.seed * 1000 + epoch).sample(train, len(train))
     return order[index * count : (index + 1) * count]
-
-
-def _schedule(step: int, settings: AlignSettings) -> float:
-    progress = step / settings.steps
-    return min(1.0, (step + 1) / settings.warmup) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def _loss(net: FrameClassifier, features: Tensor, classes: Tensor, settings: AlignSettings) -> Tensor:
@@ -175,8 +169,7 @@ def _save(path: Path, net, optimizer, token_ids: np.ndarray, step: int, settings
         "step": step,
         "settings": asdict(settings),
     }
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
+    save(path, state)
 
 
 def _resume(path: Path, net: FrameClassifier, optimizer, token_ids: np.ndarray) -> int:

@@ -10,7 +10,6 @@ continue from the cache, gradients included.
 # pyright: basic
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
@@ -34,6 +33,7 @@ from ..models.rows import MINI
 from .align import Features
 from .corpus import Corpus
 from .lessons import Asked, Lesson, LessonMaker, LessonPlan, Span
+from .loop import note, rate_factor, save, smoothed
 
 END = "<|im_end|>"
 CHECK_EVERY = 40
@@ -74,14 +74,13 @@ def tune(
     began, running = time.time(), math.nan
     for step in (bar := tqdm(range(done, settings.steps), initial=done, total=settings.steps, desc="tune")):
         loss = trainer.step(step)
-        running = loss if math.isnan(running) else 0.95 * running + 0.05 * loss
+        running = smoothed(running, loss)
         bar.set_postfix(loss=f"{running:.3f}")
         last = step + 1 == settings.steps
         if (step + 1) % CHECK_EVERY == 0 or last:
             checked = trainer.check(None if last else settings.held_out)
             entry = {"step": step + 1, "loss": running, **checked, "seconds": time.time() - began}
-            with (out / "tune.jsonl").open("a") as log:
-                log.write(json.dumps(entry) + "\n")
+            note(out / "tune.jsonl", entry)
             trainer.save(out / "tune.pt", step + 1)
     trainer.llm.save_pretrained(str(out / "adapter"))
 
@@ -110,10 +109,8 @@ class _Trainer:
 
     def step(self, step: int) -> float:
         settings, total = self.settings, 0.0
-        progress = step / settings.steps
-        factor = min(1.0, (step + 1) / settings.warmup) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
         for group in self.optimizer.param_groups:
-            group["lr"] = settings.rate * factor
+            group["lr"] = settings.rate * rate_factor(step, settings.steps, settings.warmup, floor=0.05)
         for index in range(settings.lessons_per_step):
             lesson = self.lessons.draw(random.Random(f"{settings.seed}/{step}/{index}"))
             saying, comparing, _ = self.losses(lesson)
@@ -201,8 +198,7 @@ class _Trainer:
 
     def save(self, path: Path, step: int) -> None:
         state = {"trained": [p.detach() for p in self.trained], "optimizer": self.optimizer.state_dict(), "step": step}
-        torch.save(state | {"settings": asdict(self.settings)}, path.with_suffix(".part"))
-        path.with_suffix(".part").replace(path)
+        save(path, state | {"settings": asdict(self.settings)})
 
     def resume(self, path: Path) -> int:
         if not path.exists():

@@ -1,0 +1,31 @@
+"""What the training loops share: the learning rate's course, the curve on disk, checkpoints that are whole or absent."""
+
+# pyright: basic
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def rate_factor(step: int, steps: int, warmup: int, floor: float) -> float:
+    """Linear warm-up, times a cosine from 1 down to `floor` over all steps."""
+    cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+    return min(1.0, (step + 1) / warmup) * (floor + (1 - floor) * cosine)
+
+
+def smoothed(running: float, loss: float) -> float:
+    return loss if math.isnan(running) else 0.95 * running + 0.05 * loss
+
+
+def note(curve: Path, entry: dict[str, float]) -> None:
+    with curve.open("a") as lines:
+        lines.write(json.dumps(entry) + "\n")
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    torch.save(state, path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)
