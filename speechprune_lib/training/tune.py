@@ -3,8 +3,8 @@
 Whole audio only: no frame is ever dropped in training, so that pruning meets a model that never saw pruned input, as
 in the paper. The connector stays frozen, but for its vector of "no word here".
 
-All questions of a lesson share its audio: the audio runs through the LLM once, and every question and its options
-continue from the cache, gradients included.
+All questions of a lesson share its audio: the audio runs through the LLM once, and every question with each of its
+options continues from the cache, side by side, gradients included.
 """
 
 # pyright: basic
@@ -22,7 +22,6 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -36,18 +35,18 @@ from .lessons import Asked, Lesson, LessonMaker, LessonPlan, Span
 from .loop import note, rate_factor, save, smoothed
 
 END = "<|im_end|>"
-CHECK_EVERY = 40
+CHECK_EVERY = 60
 
 
 @dataclass(frozen=True)
 class TuneSettings:
     steps: int = 250
-    lessons_per_step: int = 2
-    rate: float = 4e-4
+    lessons_per_step: int = 1
+    rate: float = 3e-4
     warmup: int = 15
     rank: int = 16
     comparing: float = 1.0  # weight of telling the right option from the wrong ones, beside saying it
-    held_out: int = 8  # passages asked at every check; all of them at the end
+    held_out: int = 6  # passages asked at every check; all of them at the end
     seed: int = 0
     lessons: LessonPlan = field(default_factory=LessonPlan)
 
@@ -150,19 +149,18 @@ class _Trainer:
             position_ids=positions[None, :-1],
             use_cache=True,
         ).past_key_values
-        cache.batch_repeat_interleave(len(replies))
         asked = [self.ids(MINI.after.replace("{instruction}", one.instruction)) for one, _ in replies]
         targets = [self.ids(reply + END) for _, reply in replies]
-        texts = pad_sequence([torch.cat([a, t[:-1]]) for a, t in zip(asked, targets, strict=True)], batch_first=True)
+        rows = [torch.cat([a, t[:-1]]) for a, t in zip(asked, targets, strict=True)]
         hidden = decoder(
-            inputs_embeds=table[texts],
-            attention_mask=embeddings.new_ones(len(replies), len(embeddings) + texts.shape[1], dtype=torch.long),
-            position_ids=(positions[-1] + torch.arange(texts.shape[1], device=self.device)).expand(len(replies), -1),
+            inputs_embeds=table[torch.cat(rows)][None],
+            attention_mask=_side_by_side([len(row) for row in rows], embeddings),
+            position_ids=torch.cat([positions[-1] + torch.arange(len(row), device=self.device) for row in rows])[None],
             past_key_values=cache,
             use_cache=True,
-        ).last_hidden_state
-        said = [h[len(a) - 1 : len(a) - 1 + len(t)] for h, a, t in zip(hidden, asked, targets, strict=True)]
-        logits = functional.linear(torch.cat(said), table).float()
+        ).last_hidden_state[0]
+        split = zip(hidden.split([len(row) for row in rows]), asked, strict=True)
+        logits = functional.linear(torch.cat([row[len(a) - 1 :] for row, a in split]), table).float()
         of_token = logits.log_softmax(-1).gather(-1, torch.cat(targets)[:, None]).squeeze(-1)
         return list(of_token.split([len(t) for t in targets]))
 
@@ -213,6 +211,13 @@ class _Trainer:
             for parameter, value in zip(self.trained, saved["trained"], strict=True):
                 parameter.copy_(value)
         return saved
+
+
+def _side_by_side(lengths: Sequence[int], shared: Tensor) -> Tensor:
+    """The attention mask of texts in one row, (1, 1, tokens, shared + tokens): each sees what is shared and itself."""
+    causal = torch.block_diag(*(torch.ones(length, length).tril() for length in lengths)).to(shared)
+    allowed = torch.cat([shared.new_ones(len(causal), len(shared)), causal], dim=1)
+    return torch.where(allowed > 0, 0.0, torch.finfo(shared.dtype).min)[None, None]
 
 
 def _windows_of(clip: dict) -> range:
