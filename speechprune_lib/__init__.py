@@ -14,7 +14,7 @@ from __future__ import annotations
 from . import audio
 from .benchmarks import BENCHMARKS, Example, load_benchmark
 from .evaluate import evaluate, open_store
-from .evidence import evidence_recall, word_recall
+from .evidence import evidence_recall, kept_evidence, word_recall
 from .listen import audio_player, kept_audio
 from .models import MODELS, SpeechModel, load_model
 from .prompt import Plan, SpeechPrompt, apply, kept_count
@@ -45,6 +45,7 @@ __all__ = [
     "get_method",
     "kept_audio",
     "kept_count",
+    "kept_evidence",
     "load_benchmark",
     "load_model",
     "open_store",

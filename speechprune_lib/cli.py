@@ -23,7 +23,7 @@ from .models import MODELS, load_model
 from .models.base import Scoring, SpeechModel
 from .prompt import WINDOW_TOKENS, Plan, SpeechPrompt, apply, kept_count
 from .provenance import installed_version
-from .pruners import METHODS, Pruner, get_method
+from .pruners import METHODS, Pruner, parse_method
 from .scoring import choose
 from .summary import readable, summarize
 
@@ -86,9 +86,9 @@ def evaluate_command(
     benchmark: Annotated[str, typer.Option(help=", ".join(BENCHMARKS))] = "spiral-mini",
     split: Annotated[str, typer.Option(help="of the benchmark")] = "test",
     root: Annotated[Path | None, typer.Option(help="folder of a benchmark that is not shipped")] = None,
-    methods: Annotated[str, typer.Option(help=f"comma-separated: {', '.join(ORDER)}")] = (
-        "no-audio,original,everything,rap,rac,speechprune,phase1,phase2,transcript"
-    ),
+    methods: Annotated[
+        str, typer.Option(help=f"comma-separated, with options as in phase1:temperature=0.1: {', '.join(ORDER)}")
+    ] = ("no-audio,original,everything,rap,rac,speechprune,phase1,phase2,transcript"),
     rates: Annotated[str, typer.Option(help="comma-separated")] = "0.2,0.4,0.6,0.8",
     seeds: Annotated[str, typer.Option(help="comma-separated")] = "0",
     scoring: Annotated[str, typer.Option(help=f"auto (the model's own), {', '.join(get_args(Scoring))}")] = "auto",
@@ -140,7 +140,7 @@ def _checked(question: str, choices: list[str] | None, method: str, rate: float)
     if choices and (len(choices) < 2 or len(set(choices)) < len(choices) or not all(map(str.strip, choices))):
         raise ValueError(f"got the choices {choices}, expected two or more different ones, or none: repeat --choices")
     kept_count(WINDOW_TOKENS, rate)
-    return get_method(method)
+    return parse_method(method)
 
 
 def _ask(
@@ -225,7 +225,11 @@ def _clock(seconds: float) -> str:
 
 
 def _names(listed: str) -> list[str]:
-    return [_one_of(name.strip(), "--methods", ORDER) for name in listed.split(",")]
+    names = [name.strip() for name in listed.split(",")]
+    for name in names:
+        if _one_of(name.partition(":")[0], "--methods", ORDER) in METHODS:
+            parse_method(name)
+    return names
 
 
 def _numbers(listed: str, kind: Callable[[str], Number]) -> list[Number]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from .prompt import WINDOW_TOKENS, Plan, SpeechPrompt, kept_count
-from .pruners import METHODS, Pruner, get_method, method_options
+from .pruners import METHODS, Pruner, method_options, parse_method
 from .results import row_key
 
 NO_AUDIO, TRANSCRIPT = "no-audio", "transcript"
@@ -33,6 +33,11 @@ class Condition:
             return {}
         defaults = method_options(self.method)
         return {name: value for name, value in _flat(self.pruner).items() if value != defaults[name]}
+
+    @property
+    def label(self) -> str:
+        """As `parse_method` reads it: the method's name, and the options that differ from its defaults."""
+        return ":".join([self.method, *(f"{name}={value}" for name, value in self.options.items())])
 
     def plan(self, prompt: SpeechPrompt) -> Plan:
         if self.pruner is None:
@@ -79,6 +84,6 @@ def _flat(pruner: Any) -> dict[str, Any]:
 
 
 def _named(method: str) -> Pruner:
-    if method not in METHODS:
+    if method.partition(":")[0] not in METHODS:
         raise ValueError(f"there is no method {method!r}; there are {', '.join(ORDER)}")
-    return get_method(method)
+    return parse_method(method)

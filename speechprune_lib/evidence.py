@@ -1,12 +1,20 @@
-"""What a plan keeps of the answer: measures that need no language model, and that no paper reports."""
+"""What a plan keeps of the answer: measures that need no reply of a model, and that no paper reports."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from .audio import SAMPLE_RATE_HZ
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from .audio import SAMPLE_RATE_HZ, load
+from .benchmarks import Example
+from .conditions import conditions
+from .models.base import SpeechModel
 from .prompt import Plan
+from .pruners import Pruner
 
 Spans = Sequence[tuple[float, float]]
 """(start, end) in seconds."""
@@ -34,6 +42,56 @@ def word_recall(plan: Plan, words: Sequence[str], key_spans: Spans, tokens_per_s
         else:
             runs.append([token])
     return sum(not kept.isdisjoint(run) for run in runs) / len(runs) if runs else None
+
+
+def kept_evidence(
+    model: SpeechModel,
+    examples: Sequence[Example],
+    methods: Sequence[str | Pruner],
+    rates: Sequence[float],
+    seeds: Sequence[int] = (0,),
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Prune without answering: a row for every example and plan.
+
+    Columns: example, method (with its options, as `parse_method` reads them), rate, seed, share_kept (of all audio tokens), token_recall (`evidence_recall`),
+    word_recall, and unevenness: how far from equal a plan treats the seconds (`unevenness`).
+    """
+    rows = []
+    for example in tqdm(examples, disable=None if progress else True):
+        if example.audio_path is None:
+            raise ValueError(f"{example.id} comes without its recording: load the benchmark with need_audio=True")
+        instruction = model.instruction(example.question, example.choices, model.default_scoring)
+        prompt = model.prepare(load(example.audio_path), example.question, instruction=instruction)
+        words, rate = model.nearest_words(prompt.audio), model.tokens_per_second
+        for condition in conditions(methods, rates, seeds):
+            plan = condition.plan(prompt)
+            rows.append(
+                {
+                    "example": example.id,
+                    "method": condition.label,
+                    "rate": condition.rate,
+                    "seed": condition.seed,
+                    "share_kept": len(plan.keep) / plan.total,
+                    "token_recall": evidence_recall(plan, example.key_spans, rate),
+                    "word_recall": word_recall(plan, words, example.key_spans, rate),
+                    "unevenness": unevenness(plan, rate),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def unevenness(plan: Plan, tokens_per_second: float) -> float:
+    """Gini coefficient of the tokens kept per whole second: 0, every second keeps as many; near 1, few keep all."""
+    size = max(1, round(tokens_per_second))
+    seconds = plan.total // size
+    if seconds == 0:
+        raise ValueError(f"the plan is over {plan.total} audio tokens, expected at least a second of {size}")
+    kept = np.sort(np.bincount(plan.keep.numpy() // size, minlength=seconds)[:seconds])
+    if kept.sum() == 0:
+        return 0.0
+    ranks = np.arange(1, seconds + 1)
+    return float((2 * ranks - seconds - 1) @ kept / (seconds * kept.sum()))
 
 
 def _overlapping(spans: Spans, tokens_per_second: float, total: int) -> set[int]:

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from fake_model import FakeModel, make_examples
 
 from speechprune_lib import audio
-from speechprune_lib.evidence import evidence_recall, word_recall
+from speechprune_lib.evidence import evidence_recall, kept_evidence, unevenness, word_recall
 from speechprune_lib.prompt import Plan
+from speechprune_lib.pruners import get_method
 
 
 @pytest.mark.parametrize(
@@ -63,3 +65,37 @@ def test_word_recall_by_hand(keep, spans, recall):
 def test_words_are_one_for_each_token():
     with pytest.raises(ValueError, match="got 2 words for 10 audio tokens"):
         word_recall(Plan(torch.tensor([0]), 10), ["a", "b"], [(0.0, 0.1)], 25.0)
+
+
+@pytest.mark.parametrize(
+    ("keep", "gini"),
+    [
+        ([0, 1, 25, 26, 50, 51, 75, 76], 0.0),  # two of every second
+        ([*range(25)], 0.75),  # one second of four: (n - 1) / n
+        ([*range(25), *range(75, 100)], 0.5),
+        ([0, 25, 50, 51, 75, 76], 1 / 6),  # 1 1 2 2: sum |x - y| over all pairs is 8, over 2 * 16 * 1.5
+        ([0, 25, 50, 75, 100, 101, 102], 0.0),  # a part of a second at the end does not count
+        ([105], 0.0),
+    ],
+)
+def test_unevenness_by_hand(keep, gini):
+    assert unevenness(Plan(torch.tensor(keep, dtype=torch.long), 110), 25.0) == pytest.approx(gini)
+
+
+def test_unevenness_needs_a_second():
+    with pytest.raises(ValueError, match="over 24 audio tokens"):
+        unevenness(Plan(torch.tensor([0]), 24), 25.0)
+
+
+def test_the_table_holds_what_the_parts_give(tmp_path):
+    model, (example,) = FakeModel(), make_examples(tmp_path, 1)
+    table = kept_evidence(model, [example], ["rap", "original:budget=30"], [0.96], [0, 1], progress=False)
+    assert table["method"].tolist() == ["rap", "rap", "original:budget=30"]
+    prompt = model.prepare(audio.load(example.audio_path), example.question, instruction="?")
+    plan = get_method("rap").plan(prompt, 0.96, seed=1)
+    row = table.iloc[1]
+    assert (row["seed"], row["share_kept"]) == (1, 30 / 50)
+    assert row["token_recall"] == evidence_recall(plan, example.key_spans, 25.0)
+    assert row["word_recall"] == word_recall(plan, model.nearest_words(prompt.audio), example.key_spans, 25.0)
+    assert row["unevenness"] == unevenness(plan, 25.0)
+    assert table["share_kept"][2] == 30 / 50 and table["unevenness"][2] == pytest.approx(0.5 - 5 / 30)  # 25 and 5

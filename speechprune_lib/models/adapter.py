@@ -164,7 +164,6 @@ class TransformersSpeechModel(SpeechModel):
 
     @torch.no_grad()
     def nearest_words(self, embeddings: Float[Tensor, "audio dim"]) -> list[str]:
-        """The token of the vocabulary whose embedding each audio token resembles most (cosine), as text."""
         table = torch.nn.functional.normalize(self.model.get_input_embeddings().weight, dim=-1)
         similarity = torch.nn.functional.normalize(embeddings, dim=-1) @ table.T
         return [self.decode([token]).strip() for token in similarity.argmax(-1).tolist()]

@@ -90,3 +90,7 @@ class SpeechModel(ABC):
     @abstractmethod
     def decode(self, ids: Sequence[int]) -> str:
         """The text of tokens, without special ones."""
+
+    @abstractmethod
+    def nearest_words(self, embeddings: Float[Tensor, "audio dim"]) -> list[str]:
+        """What each audio token says by itself: the vocabulary's token that it resembles most (cosine), as text."""

@@ -40,6 +40,29 @@ def get_method(name: str, **options: Any) -> Pruner:
     return METHODS[name](**phases, **options)
 
 
+def parse_method(text: str) -> Pruner:
+    """A method as one writes it in a command: "rap", "speechprune:temperature=0.1", "phase2:scale=xnor:heads=one".
+
+    Raises ValueError for what `get_method` refuses, and for an option without "=".
+    """
+    name, *pairs = (part.strip() for part in text.split(":"))
+    valid, options = method_options(name), {}
+    for pair in pairs:
+        option, equals, value = pair.partition("=")
+        if not equals or option not in valid:
+            raise ValueError(f"{text!r} has {pair!r}, expected option=value with one of {', '.join(valid)}")
+        options[option] = _like(valid[option], value)
+    return get_method(name, **options)
+
+
+def _like(default: Any, value: str) -> Any:
+    """The value as the type of the option's default."""
+    try:
+        return type(default)(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no {type(default).__name__}, such as {default!r}") from error
+
+
 def method_options(name: str) -> dict[str, Any]:
     """The options that `get_method` takes for that method, with their default values."""
     if name not in METHODS:
@@ -59,4 +82,4 @@ def _take(options: dict[str, Any], phase: Any) -> dict[str, Any]:
     return {field.name: options.pop(field.name) for field in fields(phase) if field.name in options}
 
 
-__all__ = ["METHODS", "Pruner", "SpeechPrune", "get_method", "method_options"]
+__all__ = ["METHODS", "Pruner", "SpeechPrune", "get_method", "method_options", "parse_method"]

@@ -21,7 +21,7 @@ def smoothed(running: float, loss: float) -> float:
     return loss if math.isnan(running) else 0.95 * running + 0.05 * loss
 
 
-def note(curve: Path, entry: dict[str, float]) -> None:
+def note(curve: Path, entry: dict[str, Any]) -> None:
     with curve.open("a") as lines:
         lines.write(json.dumps(entry) + "\n")
 

@@ -185,7 +185,7 @@ class _Trainer:
         return torch.tensor(self.tokenizer(text, add_special_tokens=False)["input_ids"], device=self.device)
 
     @torch.no_grad()
-    def check(self, passages: int | None) -> dict[str, float]:
+    def check(self, passages: int | None) -> dict[str, float | int]:
         """Loss of the right replies and share of questions answered rightly, on passages that no stage trains on."""
         self.llm.eval()
         results = [self.losses(lesson) for lesson in self.lessons.held_out()[:passages]]

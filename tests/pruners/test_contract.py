@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from speechprune_lib.prompt import Plan, apply, kept_count
-from speechprune_lib.pruners import METHODS, SpeechPrune, get_method, method_options
+from speechprune_lib.pruners import METHODS, SpeechPrune, get_method, method_options, parse_method
 
 from .prompts import random_prompt
 
@@ -93,3 +93,31 @@ def test_wrong_names_and_options_are_told_apart():
         get_method("speechprune", phase1=None)
     with pytest.raises((ValueError, TypeError), match="xor"):
         get_method("phase2", scale="xor")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "options"),
+    [
+        ("rap", "rap", {}),
+        ("speechprune:temperature=0.1", "speechprune", {"temperature": 0.1}),
+        ("phase2:scale=xnor: heads=one", "phase2", {"scale": "xnor", "heads": "one"}),
+        ("original:budget=300", "original", {"budget": 300}),
+    ],
+)
+def test_a_method_is_written_in_one_word(text, name, options):
+    assert parse_method(text) == get_method(name, **options)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("speechprone", "there is no method 'speechprone'"),
+        ("rap:temperature=0.1", "'temperature=0.1', expected option=value with one of"),
+        ("speechprune:temperature", "'temperature', expected option=value"),
+        ("speechprune:temperature=hot", "'hot' is no float, such as 1.0"),
+        ("speechprune:temperature=-1", "temperature is -1.0, expected a positive number"),
+    ],
+)
+def test_a_method_that_cannot_be_read_is_told(text, told):
+    with pytest.raises(ValueError, match=told):
+        parse_method(text)
