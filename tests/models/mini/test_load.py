@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2AudioEncoder
 
@@ -57,11 +57,23 @@ def test_it_loads_whole_in_float32_and_answers(folder, noise):
     assert prompt.audio_tokens == 775 and isinstance(mini.generate(prompt, 3), str)
 
 
-def test_lora_is_merged(folder, tokenizer):
-    plain, merged = text_llm(len(tokenizer)), load.load_mini(folder=folder).model.get_decoder()
-    assert not any("lora" in name for name, _ in merged.named_modules())
-    assert not torch.allclose(plain.model.layers[0].mlp.up_proj.weight, merged.layers[0].mlp.up_proj.weight)
-    assert torch.equal(plain.model.embed_tokens.weight, merged.embed_tokens.weight)
+def test_lora_is_merged_as_peft_merges_it(folder, tokenizer):
+    merged = load.load_mini(folder=folder).model.get_decoder().state_dict()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        theirs = PeftModel.from_pretrained(text_llm(len(tokenizer)), str(folder / "adapter")).merge_and_unload()
+    expected, plain = theirs.model.state_dict(), text_llm(len(tokenizer)).model.state_dict()
+    assert merged.keys() == expected.keys()
+    for name in expected:
+        torch.testing.assert_close(merged[name], expected[name], atol=1e-6, rtol=1e-6)
+    assert not torch.allclose(plain["layers.0.mlp.up_proj.weight"], merged["layers.0.mlp.up_proj.weight"])
+
+
+def test_another_kind_of_adapter_is_refused(folder):
+    file = folder / "adapter/adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"use_dora": True}))
+    with pytest.raises(ValueError, match="uses use_dora, expected plain LoRA"):
+        load.load_mini(folder=folder)
 
 
 def test_the_revision_names_every_file(folder):
