@@ -37,7 +37,7 @@ class Condition:
     @property
     def label(self) -> str:
         """As `parse_method` reads it: the method's name, and the options that differ from its defaults."""
-        return ":".join([self.method, *(f"{name}={value}" for name, value in self.options.items())])
+        return label(self.method, self.options)
 
     def plan(self, prompt: SpeechPrompt) -> Plan:
         if self.pruner is None:
@@ -46,6 +46,10 @@ class Condition:
 
     def key(self, example: str, scoring: str) -> str:
         return row_key(example, self.method, self.options, self.rate, self.seed, scoring)
+
+
+def label(method: str, options: dict[str, Any]) -> str:
+    return ":".join([method, *(f"{name}={value}" for name, value in options.items())])
 
 
 def conditions(methods: Sequence[str | Pruner], rates: Sequence[float], seeds: Sequence[int]) -> list[Condition]:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from .benchmarks import Example
-from .conditions import NO_AUDIO, ORDER
+from .conditions import NO_AUDIO, ORDER, label
 from .results import row_key
 from .scoring import best, minus_no_audio
 from .statistics import wilson
@@ -64,7 +64,7 @@ def readable(summary: pd.DataFrame) -> pd.DataFrame:
     percent = (summary[["accuracy", "low", "high"]] * 100).map("{:.1f}".format)
     table = pd.DataFrame(
         {
-            "method": summary["method"],
+            "method": [label(m, json.loads(o)) for m, o in zip(summary["method"], summary["options"], strict=True)],
             "rate": summary["rate"].map(lambda rate: "" if pd.isna(rate) else f"{rate:g}"),
             "audio tokens": summary["tokens_kept"].map("{:.0f}".format),
             "accuracy (%)": percent["accuracy"],

@@ -20,7 +20,7 @@ from speechprune_lib.models.base import SpeechModel
 from speechprune_lib.prompt import apply
 from speechprune_lib.pruners import METHODS, get_method
 from speechprune_lib.results import ResultsError, ResultStore, read_rows
-from speechprune_lib.summary import rescore, summarize
+from speechprune_lib.summary import readable, rescore, summarize
 
 METHOD_NAMES = ["no-audio", "original", "everything", "rap", "speechprune", "transcript"]
 RATES, SEEDS = [0.2, 0.96], [0, 1]
@@ -282,3 +282,8 @@ def test_a_summary_of_real_rows_is_in_the_tables_order(examples):
 
 def test_the_fake_is_a_whole_speech_model():
     assert issubclass(FakeModel, SpeechModel) and not FakeModel.__abstractmethods__
+
+
+def test_the_table_for_people_names_a_methods_options(examples):
+    table = run(FakeModel(), examples[:1], methods=["phase1:temperature=0.1", "rap"])
+    assert [*dict.fromkeys(readable(summarize(table)).index)] == ["rap", "phase1:temperature=0.1"]
