@@ -16,7 +16,7 @@ import typer
 
 from .audio import SAMPLE_RATE_HZ, Waveform, load
 from .benchmarks import BENCHMARKS, load_benchmark
-from .conditions import ORDER
+from .conditions import ORDER, conditions
 from .evaluate import evaluate, open_store
 from .listen import check_writable, kept_audio, write_audio
 from .models import MODELS, load_model
@@ -100,6 +100,7 @@ def evaluate_command(
     with _plain_errors():
         # a misspelt word or number is told before a model is loaded
         names, shares, draws = _names(methods), _numbers(rates, float), _numbers(seeds, int)
+        conditions(names, shares, draws)
         asked = None if scoring == "auto" else cast(Scoring, _one_of(scoring, "--scoring", get_args(Scoring)))
         about_stale = cast(Stale, _one_of(stale, "--stale", get_args(Stale)))
         examples = load_benchmark(benchmark, split, root)
@@ -225,11 +226,7 @@ def _clock(seconds: float) -> str:
 
 
 def _names(listed: str) -> list[str]:
-    names = [name.strip() for name in listed.split(",")]
-    for name in names:
-        if _one_of(name.partition(":")[0], "--methods", ORDER) in METHODS:
-            parse_method(name)
-    return names
+    return [name.strip() for name in listed.split(",")]
 
 
 def _numbers(listed: str, kind: Callable[[str], Number]) -> list[Number]:

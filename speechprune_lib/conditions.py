@@ -34,11 +34,6 @@ class Condition:
         defaults = method_options(self.method)
         return {name: value for name, value in _flat(self.pruner).items() if value != defaults[name]}
 
-    @property
-    def label(self) -> str:
-        """As `parse_method` reads it: the method's name, and the options that differ from its defaults."""
-        return label(self.method, self.options)
-
     def plan(self, prompt: SpeechPrompt) -> Plan:
         if self.pruner is None:
             raise ValueError(f"{self.method!r} prunes nothing: it has no audio")
@@ -49,6 +44,7 @@ class Condition:
 
 
 def label(method: str, options: dict[str, Any]) -> str:
+    """A method's name and the options that differ from its defaults, as `parse_method` reads them."""
     return ":".join([method, *(f"{name}={value}" for name, value in options.items())])
 
 

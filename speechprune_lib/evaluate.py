@@ -22,7 +22,6 @@ from typing import Literal, TypeVar
 import pandas as pd
 from tqdm import tqdm
 
-from .audio import load
 from .benchmarks import Example, benchmark_hash
 from .conditions import NO_AUDIO, TRANSCRIPT, Condition, conditions
 from .evidence import evidence_recall
@@ -120,10 +119,7 @@ class _Asked:
 
     @cached_property
     def _heard(self) -> tuple[SpeechPrompt, float]:
-        path = self.example.audio_path
-        if path is None:
-            raise ValueError(f"{self.example.id} comes without its recording: load the benchmark with need_audio=True")
-        waveform = load(path)
+        waveform = self.example.waveform()
         return _timed(lambda: self.model.prepare(waveform, self.example.question, instruction=self.instruction))
 
     def _unheard(self, method: str) -> tuple[SpeechPrompt, float]:

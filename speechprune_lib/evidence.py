@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from .audio import SAMPLE_RATE_HZ, load
+from .audio import SAMPLE_RATE_HZ
 from .benchmarks import Example
-from .conditions import conditions
+from .conditions import conditions, label
 from .models.base import SpeechModel
 from .prompt import Plan
 from .pruners import Pruner
@@ -54,22 +54,21 @@ def kept_evidence(
 ) -> pd.DataFrame:
     """Prune without answering: a row for every example and plan.
 
-    Columns: example, method (with its options, as `parse_method` reads them), rate, seed, share_kept (of all audio tokens), token_recall (`evidence_recall`),
-    word_recall, and unevenness: how far from equal a plan treats the seconds (`unevenness`).
+    Columns: example, method (with its options, as `parse_method` reads them), rate, seed, share_kept (of all audio
+    tokens), token_recall (`evidence_recall`), word_recall, and unevenness: how far from equal a plan treats the seconds
+    (`unevenness`).
     """
-    rows = []
+    rows, grid = [], conditions(methods, rates, seeds)
     for example in tqdm(examples, disable=None if progress else True):
-        if example.audio_path is None:
-            raise ValueError(f"{example.id} comes without its recording: load the benchmark with need_audio=True")
         instruction = model.instruction(example.question, example.choices, model.default_scoring)
-        prompt = model.prepare(load(example.audio_path), example.question, instruction=instruction)
+        prompt = model.prepare(example.waveform(), example.question, instruction=instruction)
         words, rate = model.nearest_words(prompt.audio), model.tokens_per_second
-        for condition in conditions(methods, rates, seeds):
+        for condition in grid:
             plan = condition.plan(prompt)
             rows.append(
                 {
                     "example": example.id,
-                    "method": condition.label,
+                    "method": label(condition.method, condition.options),
                     "rate": condition.rate,
                     "seed": condition.seed,
                     "share_kept": len(plan.keep) / plan.total,

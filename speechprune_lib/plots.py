@@ -9,6 +9,7 @@ and no line is told by its colour alone. The same input gives the same PNG.
 # pyright: reportReturnType=false, reportGeneralTypeIssues=false, reportAssignmentType=false
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from .conditions import label
 from .prompt import Plan
 
 WIDTH_INCHES = 5.0
@@ -185,8 +187,8 @@ def _with_rate(summary: pd.DataFrame) -> Iterator[tuple[float, tuple[str, dict[s
         colour, marker = LOOKS.get(str(method), (PALETTE[9], "X"))
         style = "-" if options == "{}" else "--"
         look = {"color": colour, "marker": marker, "linestyle": style, "markersize": 5, "linewidth": 1.5}
-        label = _label(str(method)) + ("" if options == "{}" else f" {options}")
-        yield 0.008 * (place - (len(groups) - 1) / 2), (label, look, lines)
+        named = label(_label(str(method)), json.loads(options))
+        yield 0.008 * (place - (len(groups) - 1) / 2), (named, look, lines)
 
 
 def _references(axes: Axes, summary: pd.DataFrame, column: str) -> None:

@@ -216,7 +216,7 @@ def test_evaluate_goes_on_where_it_stopped(noise_benchmark, tmp_path, fake):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--methods", "rapp"], "--methods got 'rapp', expected no-audio, original"),
+        (["--methods", "rapp"], "there is no method 'rapp'; there are no-audio, original"),
         (["--rates", "0.2;0.4"], "'0.2;0.4' is no comma-separated list of numbers"),
         (["--rates", "1.0"], "must lie in [0, 1), got 1.0"),
         (["--seeds", "x"], "'x' is no comma-separated list of numbers"),

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..audio import Waveform, load
+
 
 class BenchmarkError(ValueError):
     """A benchmark's files cannot be used; the message says where (file:line), what was expected and the way out."""
@@ -39,6 +41,12 @@ class Example:
             raise ValueError(f"{self.id} has the choices {list(self.choices)}, expected two or more different texts")
         if not 0 <= self.answer < len(self.choices):
             raise ValueError(f"{self.id} has answer {self.answer}, expected 0..{len(self.choices) - 1}")
+
+    def waveform(self) -> Waveform:
+        """The recording, mono at 16 kHz. Raises ValueError where the benchmark was read without recordings."""
+        if self.audio_path is None:
+            raise ValueError(f"{self.id} comes without its recording: load the benchmark with need_audio=True")
+        return load(self.audio_path)
 
 
 def benchmark_hash(examples: Iterable[Example]) -> str:

@@ -26,6 +26,7 @@ from .encode import encode as encode_corpus
 from .export import export as export_parts
 from .export import projector_from
 from .passages import passage_files
+from .reading import word_error_rates
 from .speak import PASSAGES_FROM
 from .speak import speak as speak_corpus
 from .tune import TuneSettings
@@ -67,12 +68,21 @@ def encode(work: Work = WORK, device: Device = "cpu", follow: bool = False, shar
 
 
 @app.command()
-def align(work: Work = WORK, device: Device = "cpu", steps: int = AlignSettings.steps) -> None:
+def align(
+    work: Work = WORK,
+    device: Device = "cpu",
+    steps: int = AlignSettings.steps,
+    rate: float = AlignSettings.rate,
+    restart: Annotated[bool, typer.Option("--restart", help="begin the learning rate's course anew")] = False,
+) -> None:
     """Train the connector to name the token spoken in every frame."""
-    began, settings = time.time(), AlignSettings(steps=steps)
-    _, tokenizer = base_llm()
-    train_connector(Corpus(work / "speech"), tokenizer, work, settings, device)
-    _card(work, "align", began, {"settings": vars(settings), "shards": _shards(work), "device": device})
+    began, settings = time.time(), AlignSettings(steps=steps, rate=rate)
+    llm, tokenizer = base_llm()
+    train_connector(Corpus(work / "speech"), tokenizer, work, settings, device, restart)
+    facts = {"settings": vars(settings), "shards": _shards(work), "device": device, "restart": restart}
+    projector = projector_from(work / "align.pt", llm.config.hidden_size)
+    errors = word_error_rates(Corpus(work / "speech"), projector, tokenizer, device)
+    _card(work, "align", began, facts | {"held_out_word_error_rate": errors})
 
 
 @app.command()

@@ -30,7 +30,7 @@ from .loop import note, rate_factor, save, smoothed
 @dataclass(frozen=True)
 class AlignSettings:
     dim: int = 384
-    depth: int = 2
+    depth: int = 4
     steps: int = 800
     windows_per_step: int = 8
     rate: float = 2e-3
@@ -92,9 +92,17 @@ class Features:
 
 
 def align(
-    corpus: Corpus, tokenizer: PreTrainedTokenizerBase, out: Path, settings: AlignSettings, device: str = "cpu"
+    corpus: Corpus,
+    tokenizer: PreTrainedTokenizerBase,
+    out: Path,
+    settings: AlignSettings,
+    device: str = "cpu",
+    restart: bool = False,
 ) -> None:
-    """Train, or go on from `out/align.pt`; ends with `align.pt` and `align.jsonl` (the learning curve)."""
+    """Train, or go on from `out/align.pt`; ends with `align.pt` and `align.jsonl` (the learning curve).
+
+    restart: the learning rate begins its course anew at the checkpoint, as for a corpus or a network that has grown.
+    """
     out.mkdir(parents=True, exist_ok=True)
     data = label(corpus, tokenizer)
     features = Features(corpus, data.windows)
@@ -103,7 +111,8 @@ def align(
     width = features(train[:1], "cpu").shape[-1]
     net = FrameClassifier(width, settings.dim, settings.depth, len(data.token_ids)).to(device)
     optimizer = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98))
-    done = _resume(out / "align.pt", net, optimizer, data.token_ids)
+    done, since = _resume(out / "align.pt", net, optimizer, data.token_ids)
+    since = done if restart else since
     if done == 0:
         sample = features(train[:40], device).flatten(0, 1)
         net.mean.copy_(sample.mean(0))
@@ -113,7 +122,7 @@ def align(
         torch.manual_seed(settings.seed * 1_000_003 + step)  # so that a resumed run draws what the whole run would
         rows = _rows(train, settings, step)
         for group in optimizer.param_groups:
-            group["lr"] = settings.rate * rate_factor(step, settings.steps, settings.warmup, floor=0.03)
+            group["lr"] = settings.rate * rate_factor(step - since, settings.steps - since, settings.warmup, floor=0.03)
         loss = _loss(net, features(rows, device), torch.from_numpy(data.classes[rows]).to(device), settings)
         optimizer.zero_grad()
         loss.backward()
@@ -125,7 +134,9 @@ def align(
             accuracy = evaluate(net, features, data, data.held_out, device)
             entry = {"step": step + 1, "loss": running, "held_out": accuracy, "seconds": time.time() - began}
             note(out / "align.jsonl", entry)
-            _save(out / "align.pt", net, optimizer, data.token_ids, step + 1, settings)
+            state = {"token_ids": torch.from_numpy(data.token_ids), "step": step + 1, "since": since}
+            state |= {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "settings": asdict(settings)}
+            save(out / "align.pt", state)
 
 
 def _rows(train: list[int], settings: AlignSettings, step: int) -> list[int]:
@@ -161,30 +172,27 @@ def evaluate(net: FrameClassifier, features: Features, data: Labelled, rows: lis
     return right / total
 
 
-def _save(path: Path, net, optimizer, token_ids: np.ndarray, step: int, settings: AlignSettings) -> None:
-    state = {
-        "net": net.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "token_ids": torch.from_numpy(token_ids),
-        "step": step,
-        "settings": asdict(settings),
-    }
-    save(path, state)
+def _resume(path: Path, net: FrameClassifier, optimizer, token_ids: np.ndarray) -> tuple[int, int]:
+    """Steps done, and the step at which the learning rate began its course.
 
-
-def _resume(path: Path, net: FrameClassifier, optimizer, token_ids: np.ndarray) -> int:
-    """Go on from a checkpoint; tokens that the corpus has gained since then start fresh."""
+    Tokens that the corpus has gained since the checkpoint start fresh, and blocks that the network has gained start as
+    the identity; the optimizer then starts fresh too.
+    """
     if not path.exists():
-        return 0
+        return 0, 0
     saved = torch.load(path, weights_only=True)
+    weights, since = saved["net"], saved.get("since", 0)
     old = np.concatenate([[0], np.searchsorted(token_ids, saved["token_ids"].numpy()) + 1])
-    if len(old) == net.output.out_features:
-        net.load_state_dict(saved["net"])
+    grown = [b for i, b in enumerate(net.blocks) if f"blocks.{i}.mix.weight" not in weights]
+    if len(old) == net.output.out_features and not grown:
+        net.load_state_dict(weights)
         optimizer.load_state_dict(saved["optimizer"])
-        return saved["step"]
-    weight, bias = saved["net"].pop("output.weight"), saved["net"].pop("output.bias")
-    net.load_state_dict(saved["net"], strict=False)
+        return saved["step"], since
+    output = {name: weights.pop(f"output.{name}") for name in ("weight", "bias")}
+    net.load_state_dict(weights, strict=False)
     with torch.no_grad():
-        net.output.weight[torch.from_numpy(old)] = weight
-        net.output.bias[torch.from_numpy(old)] = bias
-    return saved["step"]
+        net.output.weight[torch.from_numpy(old)] = output["weight"]
+        net.output.bias[torch.from_numpy(old)] = output["bias"]
+    for block in grown:
+        block.silence()
+    return saved["step"], since

@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from ..audio import WINDOW_TOKENS
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -38,6 +42,11 @@ class Corpus:
     def is_held_out(clip: dict) -> bool:
         """Never trained on, by no stage: the first passage of every shard of passages."""
         return "questions" in clip and clip["first_window"] == 0
+
+    def heard(self, shard: int, clip: dict) -> int:
+        """Frames of a clip that are speech."""
+        last = clip["first_window"] + clip["windows"] - 1
+        return (clip["windows"] - 1) * WINDOW_TOKENS + int(np.load(self.file(shard, "frames.npy"))[last])
 
     def encoded(self) -> list[int]:
         return [s for s in self.spoken() if self.is_encoded(s)]

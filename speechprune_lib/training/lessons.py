@@ -12,9 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from ..audio import TOKENS_PER_SECOND, WINDOW_TOKENS
+from ..audio import TOKENS_PER_SECOND
 from ..models.rows import MINI
 from .corpus import Corpus
 
@@ -66,12 +64,9 @@ class LessonMaker:
     def __init__(self, corpus: Corpus, plan: LessonPlan) -> None:
         self.plan, self._passages, self._plain, self._held = plan, [], [], []
         for shard in corpus.encoded():
-            frames = np.load(corpus.file(shard, "frames.npy"))
             for clip in corpus.clips(shard):
-                last = clip["first_window"] + clip["windows"] - 1
-                heard = (clip["windows"] - 1) * WINDOW_TOKENS + int(frames[last])
                 kind = self._plain if "questions" not in clip else self._passages
-                (self._held if corpus.is_held_out(clip) else kind).append((shard, clip, heard))
+                (self._held if corpus.is_held_out(clip) else kind).append((shard, clip, corpus.heard(shard, clip)))
         if not self._passages or not self._plain:
             raise ValueError(f"expected passages and plain sentences among the encoded shards of {corpus.root}")
 

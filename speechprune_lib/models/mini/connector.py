@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from .smoothing import SWITCH, smooth
+
 TOP = 8
 """Tokens that an audio token may mix."""
 
@@ -18,12 +20,12 @@ DROPOUT = 0.1
 
 
 class Block(nn.Module):
-    """A depthwise convolution over time (0.36 s), then a feed-forward layer, both residual."""
+    """A depthwise convolution over nine frames, `dilation` apart, then a feed-forward layer, both residual."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, dilation: int = 1) -> None:
         super().__init__()
         self.time_norm, self.norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.time = nn.Conv1d(dim, dim, 9, padding=4, groups=dim)
+        self.time = nn.Conv1d(dim, dim, 9, padding=4 * dilation, groups=dim, dilation=dilation)
         self.mix = nn.Linear(dim, dim)
         self.wide, self.narrow = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
         self.dropout = nn.Dropout(DROPOUT)
@@ -32,6 +34,13 @@ class Block(nn.Module):
         y = self.time(self.time_norm(x).transpose(1, 2)).transpose(1, 2)
         x = x + self.dropout(self.mix(nn.functional.gelu(y)))
         return x + self.dropout(self.narrow(nn.functional.gelu(self.wide(self.norm(x)))))
+
+    @torch.no_grad()
+    def silence(self) -> None:
+        """Begin as the identity, so that a trained network can grow by this block."""
+        for layer in (self.mix, self.narrow):
+            layer.weight.zero_()
+            layer.bias.zero_()
 
 
 class FrameClassifier(nn.Module):
@@ -46,7 +55,7 @@ class FrameClassifier(nn.Module):
         self.register_buffer("mean", torch.zeros(feature_dim))
         self.register_buffer("deviation", torch.ones(feature_dim))
         self.enter = nn.Linear(feature_dim, dim)
-        self.blocks = nn.ModuleList(Block(dim) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(dim, dilation=2 ** (i // 2)) for i in range(depth))
         self.norm = nn.LayerNorm(dim)
         self.dropout = nn.Dropout(DROPOUT)
         self.output = nn.Linear(dim, tokens + 1)
@@ -77,12 +86,20 @@ class VocabularyProjector(nn.Module):
         self.blank = nn.Parameter(torch.zeros(embedding_dim))
 
     def posterior(
-        self, features: Float[Tensor, "batch frames features"]
+        self, features: Float[Tensor, "batch frames features"], switch: float = SWITCH
     ) -> tuple[Float[Tensor, "batch frames top"], Int[Tensor, "batch frames top"]]:
-        """Probabilities (summing to one) and classes of the `TOP` best; class 0 is blank, class i is `token_ids[i-1]`."""
+        """Probabilities (summing to one, smoothed over time) and classes of the `TOP` best of every frame.
+
+        Class 0 is blank, class i is `token_ids[i-1]`.
+        """
         top = min(TOP, len(self.token_ids) + 1)
-        probability, classes = self.classifier(features).softmax(-1).topk(top, dim=-1)
-        return probability / probability.sum(-1, keepdim=True), classes
+        probability, classes = self.classifier(features).float().softmax(-1).topk(top, dim=-1)
+        return smooth(probability, classes, switch), classes
+
+    def reading(self, probability: Float[Tensor, "frames top"], classes: Int[Tensor, "frames top"]) -> list[int]:
+        """Ids of the tokens that the frames name as most probable, a run of equal frames as one, without blanks."""
+        best = torch.unique_consecutive(classes.gather(-1, probability.argmax(-1, keepdim=True)).squeeze(-1))
+        return self.token_ids[best[best > 0] - 1].tolist()
 
     def mix(
         self,

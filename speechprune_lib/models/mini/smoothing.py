@@ -1,0 +1,40 @@
+"""What a frame says, given the frames around it: the forward-backward algorithm over the frames' best tokens.
+
+Frame by frame, the connector wavers at the edges of a word ("later" begins like "layer"), and every wavering is a word
+that nobody said. A token lasts several frames, so a change of token from one frame to the next is made to cost
+something; the posterior of every frame then leans on the whole window.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+SWITCH = math.exp(-4)
+"""Weight of changing the token between two frames, where staying weighs 1 (see `book/mini_model.md` for its choice)."""
+
+
+def smooth(
+    probability: Float[Tensor, "batch frames top"], classes: Int[Tensor, "batch frames top"], switch: float = SWITCH
+) -> Float[Tensor, "batch frames top"]:
+    """Posteriors of a chain whose states are each frame's candidates: weight of a path = the product of its frames'
+    probabilities and of `switch` for every change of class. `switch` = 1 returns the probabilities (normalized).
+
+    Rabiner, "A tutorial on hidden Markov models" (1989), section III.A, with every step normalized.
+    """
+    stay = (classes[:, :-1, :, None] == classes[:, 1:, None, :]).to(probability)
+    change = switch + (1 - switch) * stay  # (batch, frames - 1, from, to)
+    forward = [_normalized(probability[:, 0])]
+    for weights, now in zip(change.unbind(1), probability[:, 1:].unbind(1), strict=True):
+        forward.append(_normalized(now * torch.einsum("bi,bij->bj", forward[-1], weights)))
+    backward = [torch.ones_like(forward[0])]
+    for weights, after in zip(change.flip(1).unbind(1), probability[:, 1:].flip(1).unbind(1), strict=True):
+        backward.append(_normalized(torch.einsum("bij,bj->bi", weights, after * backward[-1])))
+    return _normalized(torch.stack(forward, 1) * torch.stack(backward[::-1], 1))
+
+
+def _normalized(weights: Float[Tensor, "*shape top"]) -> Float[Tensor, "*shape top"]:
+    return weights / weights.sum(-1, keepdim=True)
