@@ -80,7 +80,7 @@ def test_accuracy_shows_what_the_summary_says():
     (axes,) = figure.axes
     assert texts(figure) == [
         *("transcript as text", "all of the audio", "first 30 s", "no audio"),
-        *("random tokens (RAP)", "SpeechPrune", 'SpeechPrune:temperature=0.1'),
+        *("random tokens (RAP)", "SpeechPrune", "SpeechPrune:temperature=0.1"),
     ]
     curves = {bars.get_label(): bars.lines[0] for bars in axes.containers}
     assert curves["SpeechPrune"].get_ydata() == pytest.approx([0.8, 0.6, 0.4, 0.2])

@@ -90,10 +90,11 @@ def tune(
     work: Work = WORK,
     device: Device = "cpu",
     steps: int = TuneSettings.steps,
+    rate: float = TuneSettings.rate,
     start: Annotated[Path | None, typer.Option(help="a tune.pt of an earlier run to begin with its weights")] = None,
 ) -> None:
     """Teach the LLM to read audio tokens (LoRA)."""
-    began, settings = time.time(), TuneSettings(steps=steps)
+    began, settings = time.time(), TuneSettings(steps=steps, rate=rate)
     llm, tokenizer = base_llm()
     projector = projector_from(work / "align.pt", llm.config.hidden_size)
     train_adapter(Corpus(work / "speech"), projector, llm, tokenizer, work, settings, device, start)

@@ -62,8 +62,7 @@ def label(corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> Labelled:
             labels = frame_labels(timed_tokens(words, tokenizer), clip["windows"] * WINDOW_TOKENS).reshape(
                 -1, WINDOW_TOKENS
             )
-            for offset, row in enumerate(labels):
-                window = clip["first_window"] + offset
+            for window, row in zip(corpus.windows(clip), labels, strict=True):
                 row[frames[window] :] = -100
                 if "questions" in clip:
                     (held_out if corpus.is_held_out(clip) else passages).append(len(windows))
@@ -189,7 +188,8 @@ def _resume(path: Path, net: FrameClassifier, optimizer, token_ids: np.ndarray) 
         optimizer.load_state_dict(saved["optimizer"])
         return saved["step"], since
     output = {name: weights.pop(f"output.{name}") for name in ("weight", "bias")}
-    net.load_state_dict(weights, strict=False)
+    fresh = {name: value for name, value in net.state_dict().items() if name not in weights}
+    net.load_state_dict(fresh | weights)
     with torch.no_grad():
         net.output.weight[torch.from_numpy(old)] = output["weight"]
         net.output.bias[torch.from_numpy(old)] = output["bias"]

@@ -43,10 +43,15 @@ class Corpus:
         """Never trained on, by no stage: the first passage of every shard of passages."""
         return "questions" in clip and clip["first_window"] == 0
 
+    @staticmethod
+    def windows(clip: dict) -> range:
+        """The windows of its shard that a clip fills."""
+        return range(clip["first_window"], clip["first_window"] + clip["windows"])
+
     def heard(self, shard: int, clip: dict) -> int:
         """Frames of a clip that are speech."""
-        last = clip["first_window"] + clip["windows"] - 1
-        return (clip["windows"] - 1) * WINDOW_TOKENS + int(np.load(self.file(shard, "frames.npy"))[last])
+        frames = np.load(self.file(shard, "frames.npy"))
+        return (clip["windows"] - 1) * WINDOW_TOKENS + int(frames[self.windows(clip)[-1]])
 
     def encoded(self) -> list[int]:
         return [s for s in self.spoken() if self.is_encoded(s)]

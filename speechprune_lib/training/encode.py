@@ -50,7 +50,7 @@ def _lengths(corpus: Corpus, shard: int, windows: int, full: int) -> list[int]:
     rng = random.Random(7000 + shard)
     lengths = [full] * windows
     for clip in corpus.clips(shard):
-        last = clip["first_window"] + clip["windows"] - 1
+        last = corpus.windows(clip)[-1]
         if "questions" in clip:  # what is asked about must stay
             lengths[last] = clip["samples"] - (clip["windows"] - 1) * full
         elif rng.random() < SHORTENED_SHARE:

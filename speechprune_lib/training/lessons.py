@@ -49,12 +49,12 @@ class Lesson:
 class LessonPlan:
     """Shares of the kinds of lessons, and their sizes."""
 
-    passage: float = 0.58
-    text: float = 0.24
-    facts: float = 0.18
+    passage: float = 0.54
+    text: float = 0.34
+    facts: float = 0.12
     joined: float = 0.25  # of the passages: how many are heard together with another clip, before or after
-    questions: int = 4
-    wrong: int = 2  # wrong options that each right one is compared with
+    questions: int = 5
+    wrong: int = 3  # wrong options that each right one is compared with
     span_seconds: tuple[float, float] = (5.0, 80.0)
 
 

@@ -20,10 +20,11 @@ def word_error_rates(
 ) -> dict[str, float]:
     """Word error rates on the held-out passages, with the connector's smoothing and without; case and punctuation
     do not count."""
-    return {
-        name: jiwer.wer(*zip(*_readings(corpus, projector.to(device), tokenizer, device, switch), strict=True))
-        for name, switch in (("smoothed", SWITCH), ("frame by frame", 1.0))
-    }
+    rates = {}
+    for name, switch in (("smoothed", SWITCH), ("frame by frame", 1.0)):
+        said, read = zip(*_readings(corpus, projector.to(device), tokenizer, device, switch), strict=True)
+        rates[name] = jiwer.wer(list(said), list(read))
+    return rates
 
 
 @torch.inference_mode()
@@ -32,9 +33,8 @@ def _readings(corpus: Corpus, projector: VocabularyProjector, tokenizer, device:
     for shard in corpus.encoded():
         features = np.load(corpus.file(shard, "features.npy"), mmap_mode="r")
         for clip in filter(corpus.is_held_out, corpus.clips(shard)):
-            first, heard = clip["first_window"], corpus.heard(shard, clip)
-            windows = torch.from_numpy(features[first : first + clip["windows"]]).to(device).float()
-            named = (part.flatten(0, 1)[:heard] for part in projector.posterior(windows, switch))
+            heard, windows = corpus.heard(shard, clip), torch.from_numpy(features[corpus.windows(clip)])
+            named = (part.flatten(0, 1)[:heard] for part in projector.posterior(windows.to(device).float(), switch))
             said = " ".join(word for s in clip["sentences"] for word, _, _ in s["words"])
             yield _plain(said), _plain(tokenizer.decode(projector.reading(*named)))
 

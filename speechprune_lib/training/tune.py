@@ -70,15 +70,20 @@ def tune(
     done = trainer.resume(out / "tune.pt")
     if start is not None and done == 0:
         trainer.load(start)
-    began, running = time.time(), math.nan
+    began, running = time.time(), {"heard": math.nan, "read": math.nan}
     for step in (bar := tqdm(range(done, settings.steps), initial=done, total=settings.steps, desc="tune")):
-        loss = trainer.step(step)
-        running = smoothed(running, loss)
-        bar.set_postfix(loss=f"{running:.3f}")
+        for kind, loss in trainer.step(step):
+            running[kind] = smoothed(running[kind], loss)
+        bar.set_postfix({kind: f"{loss:.3f}" for kind, loss in running.items()})
         last = step + 1 == settings.steps
         if (step + 1) % CHECK_EVERY == 0 or last:
             checked = trainer.check(None if last else settings.held_out)
-            entry = {"step": step + 1, "loss": running, **checked, "seconds": time.time() - began}
+            entry = {
+                "step": step + 1,
+                **{f"loss_{k}": v for k, v in running.items()},
+                **checked,
+                "seconds": time.time() - began,
+            }
             note(out / "tune.jsonl", entry)
             trainer.save(out / "tune.pt", step + 1)
     trainer.llm.save_pretrained(str(out / "adapter"))
@@ -94,7 +99,7 @@ class _Trainer:
     def __init__(self, corpus, projector, llm, tokenizer, settings: TuneSettings, device: str) -> None:
         self.settings, self.device, self.tokenizer = settings, device, tokenizer
         self.lessons = LessonMaker(corpus, settings.lessons)
-        windows = [(s, w) for s in corpus.encoded() for c in corpus.clips(s) for w in _windows_of(c)]
+        windows = [(s, w) for s in corpus.encoded() for c in corpus.clips(s) for w in corpus.windows(c)]
         self.features, self.row = Features(corpus, windows), {window: index for index, window in enumerate(windows)}
         self.projector = projector.eval().requires_grad_(False)
         with torch.no_grad():  # start "no word here" at a line break: a token that says little
@@ -106,20 +111,21 @@ class _Trainer:
         self.trained = [p for p in self.llm.parameters() if p.requires_grad] + [projector.blank]
         self.optimizer = torch.optim.AdamW(self.trained, lr=settings.rate, weight_decay=0.0, betas=(0.9, 0.98))
 
-    def step(self, step: int) -> float:
-        settings, total = self.settings, 0.0
+    def step(self, step: int) -> list[tuple[str, float]]:
+        """The losses of the step's lessons, each with how it was taught: heard as audio, or read as text."""
+        settings, losses = self.settings, []
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate * rate_factor(step, settings.steps, settings.warmup, floor=0.05)
         for index in range(settings.lessons_per_step):
             lesson = self.lessons.draw(random.Random(f"{settings.seed}/{step}/{index}"))
             saying, comparing, _ = self.losses(lesson)
-            loss = (saying + settings.comparing * comparing) / settings.lessons_per_step
-            loss.backward()
-            total += loss.item()
+            loss = saying + settings.comparing * comparing
+            (loss / settings.lessons_per_step).backward()
+            losses.append(("read" if lesson.transcript else "heard", loss.item()))
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return total
+        return losses
 
     def losses(self, lesson: Lesson) -> tuple[Tensor, Tensor, list[bool]]:
         """Cross-entropy of the replies' tokens; that of the right option among the options, by mean log-likelihood
@@ -218,7 +224,3 @@ def _side_by_side(lengths: Sequence[int], shared: Tensor) -> Tensor:
     causal = torch.block_diag(*(torch.ones(length, length).tril() for length in lengths)).to(shared)
     allowed = torch.cat([shared.new_ones(len(causal), len(shared)), causal], dim=1)
     return torch.where(allowed > 0, 0.0, torch.finfo(shared.dtype).min)[None, None]
-
-
-def _windows_of(clip: dict) -> range:
-    return range(clip["first_window"], clip["first_window"] + clip["windows"])

@@ -9,7 +9,7 @@ from speechprune_lib.training.lessons import LessonMaker, LessonPlan
 
 @pytest.fixture
 def maker(corpus) -> LessonMaker:
-    return LessonMaker(corpus, LessonPlan())
+    return LessonMaker(corpus, LessonPlan(wrong=2))
 
 
 def test_every_kind_of_lesson_is_drawn(maker):

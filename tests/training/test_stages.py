@@ -8,10 +8,12 @@ import torch
 from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2AudioEncoder, Qwen2AudioEncoderConfig
 
+from speechprune_lib.models.mini.connector import VocabularyProjector
 from speechprune_lib.training import align as align_module
 from speechprune_lib.training.align import AlignSettings, align, label
 from speechprune_lib.training.export import export, projector_from
 from speechprune_lib.training.lessons import LessonPlan
+from speechprune_lib.training.reading import word_error_rates
 from speechprune_lib.training.tune import TuneSettings, tune
 
 ALIGN = AlignSettings(dim=16, depth=1, steps=50, windows_per_step=2, rate=2e-2, warmup=5, negatives=5)
@@ -55,14 +57,40 @@ def test_a_resumed_align_run_equals_the_whole(corpus, tokenizer, tmp_path, monke
         if len(saves) == 1:
             raise KeyboardInterrupt
 
-    original = align_module._save
-    monkeypatch.setattr(align_module, "_save", save_then_die)
+    original = align_module.save
+    monkeypatch.setattr(align_module, "save", save_then_die)
     with pytest.raises(KeyboardInterrupt):
         align(corpus, tokenizer, tmp_path / "cut", settings)
     align(corpus, tokenizer, tmp_path / "cut", settings)
     whole, cut = (torch.load(tmp_path / name / "align.pt", weights_only=True)["net"] for name in ("whole", "cut"))
     for name in whole:
         torch.testing.assert_close(whole[name], cut[name])
+
+
+def test_a_connector_that_grows_begins_where_it_was(corpus, tokenizer, tmp_path):
+    align(corpus, tokenizer, tmp_path, ALIGN)
+    before = projector_from(tmp_path / "align.pt", 16).classifier
+    align(corpus, tokenizer, tmp_path, replace(ALIGN, depth=3, steps=51, rate=0.0), restart=True)
+    after = projector_from(tmp_path / "align.pt", 16).classifier
+    features = torch.randn(2, 30, 12, generator=torch.Generator().manual_seed(0))
+    assert len(after.blocks) == 3
+    torch.testing.assert_close(after(features), before(features))
+    assert torch.load(tmp_path / "align.pt", weights_only=True)["since"] == 50
+
+
+def test_a_connector_that_shrinks_is_refused(corpus, tokenizer, tmp_path):
+    align(corpus, tokenizer, tmp_path, replace(ALIGN, depth=2))
+    with pytest.raises(RuntimeError, match=r"Unexpected key.*blocks\.1"):
+        align(corpus, tokenizer, tmp_path, replace(ALIGN, steps=51))
+
+
+def test_the_own_reading_of_a_trained_connector(corpus, tokenizer, tmp_path):
+    align(corpus, tokenizer, tmp_path, replace(ALIGN, steps=100))
+    untrained = VocabularyProjector(12, 16, 1, projector_from(tmp_path / "align.pt", 16).token_ids, 16).eval()
+    trained = word_error_rates(corpus, projector_from(tmp_path / "align.pt", 16), tokenizer)
+    chance = word_error_rates(corpus, untrained, tokenizer)
+    assert trained["smoothed"] < 0.5 < chance["frame by frame"]
+    assert trained["smoothed"] <= trained["frame by frame"]
 
 
 def test_tune_and_export(corpus, tokenizer, llm, tmp_path):
