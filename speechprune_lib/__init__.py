@@ -15,6 +15,7 @@ from . import audio
 from .benchmarks import BENCHMARKS, Example, load_benchmark
 from .evaluate import evaluate, open_store
 from .evidence import evidence_recall, kept_evidence, word_recall
+from .fairness import fairness
 from .listen import audio_player, kept_audio
 from .models import MODELS, SpeechModel, load_model
 from .prompt import Plan, SpeechPrompt, apply, kept_count
@@ -42,6 +43,7 @@ __all__ = [
     "compare_paired",
     "evaluate",
     "evidence_recall",
+    "fairness",
     "get_method",
     "kept_audio",
     "kept_count",

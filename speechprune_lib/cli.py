@@ -18,6 +18,7 @@ from .audio import SAMPLE_RATE_HZ, Waveform, load
 from .benchmarks import BENCHMARKS, load_benchmark
 from .conditions import ORDER, conditions
 from .evaluate import evaluate, open_store
+from .fairness import fairness
 from .listen import check_writable, kept_audio, write_audio
 from .models import MODELS, load_model
 from .models.base import Scoring, SpeechModel
@@ -110,6 +111,22 @@ def evaluate_command(
             if export is not None:
                 store.export_jsonl(export)
     typer.echo(readable(summarize(rows)).to_string())
+
+
+@app.command()
+def check(
+    benchmark: Annotated[str, typer.Option(help=", ".join(BENCHMARKS))] = "spiral-mini",
+    split: Annotated[str, typer.Option(help="of the benchmark")] = "test",
+    root: Annotated[Path | None, typer.Option(help="folder of a benchmark that is not shipped")] = None,
+) -> None:
+    """What a benchmark's questions give away to a reader who never listens; ends with 1 if a check fails."""
+    with _plain_errors():
+        checks = fairness(load_benchmark(benchmark, split, root, need_audio=False))
+    typer.echo(checks.drop(columns="named").round(3).to_string(index=False, na_rep=""))
+    for line in checks[checks["named"].map(bool)].to_dict("records"):
+        typer.echo(f"{line['check']}: {', '.join(line['named'])}")
+    if checks["fair"].eq(False).any():  # None: nothing is decided there
+        raise typer.Exit(1)
 
 
 @app.command()

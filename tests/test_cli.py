@@ -248,3 +248,15 @@ def test_lists_and_version():
         installed = "unknown"
     assert run("--version").stdout == f"{installed}\n"
     assert run("ask", "--help").exit_code == 0
+
+
+def test_check_tells_what_the_questions_give_away():
+    done = run("check")
+    assert done.exit_code == 0, done.output
+    assert "longest option" in done.stdout
+
+
+def test_check_fails_where_the_same_question_is_asked_twice(noise_benchmark):
+    done = run("check", "--benchmark", "noise")
+    assert done.exit_code == 1
+    assert "questions asked twice: clip0, clip1, clip2" in done.stdout

@@ -1,0 +1,86 @@
+"""Checks of a benchmark's questions: counted by hand, and against SPIRAL's own published key."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from speechprune_lib.benchmarks import Example, load_benchmark
+from speechprune_lib.fairness import fairness
+
+WORDS = ("apple", "bread", "chalk", "drums")
+
+
+def example(number: int, answer: int = 0, question: str | None = None, choices=WORDS, start: float = 10.0) -> Example:
+    return Example(
+        id=f"item{number}",
+        audio_path=None,
+        question=question or f"What was number {chr(97 + number % 26)}{chr(97 + number // 26)} about?",
+        choices=choices,
+        answer=answer,
+        transcript="",
+        key_spans=((start, start + 2),),
+        kind="lecture",
+        duration_s=100.0,
+        split="test",
+    )
+
+
+def checked(examples: list[Example]) -> dict[str, dict]:
+    table = fairness(examples)
+    return {line["check"]: line for line in table.to_dict("records")}
+
+
+def test_balanced_letters_pass_and_the_released_key_of_spiral_does_not():
+    fair = checked([example(n, answer=n % 4) for n in range(40)])["always A"]
+    assert (fair["measured"], fair["chance"], fair["p_value"], fair["fair"]) == (0.25, 0.25, 1.0, True)
+    key = [0] * 125 + [1] * 603 + [2] * 271 + [3] * 13  # A, B, C, D of the released annotations
+    skewed = checked([example(n, answer=answer) for n, answer in enumerate(key)])["always B"]
+    assert round(skewed["measured"], 3) == 0.596
+    assert skewed["fair"] is False
+    assert skewed["p_value"] < 1e-100
+
+
+def test_the_longest_option_counts_where_it_stands_alone():
+    alone, tied = ("apples", "bread", "chalk", "drums"), WORDS
+    examples = [example(n, answer=0 if n < 9 else 1, choices=alone) for n in range(12)]
+    line = checked([*examples, *(example(50 + n, choices=tied) for n in range(5))])["longest option (of 12)"]
+    assert line["measured"] == 0.75
+    # P(X >= 9) + P(X as unlikely from below) of 12 at 1/4: only the upper tail is
+    upper = sum(math.comb(12, k) * 0.25**k * 0.75 ** (12 - k) for k in range(9, 13))
+    assert line["p_value"] == pytest.approx(upper, rel=1e-6)
+    assert line["fair"] is False
+
+
+def test_an_option_that_repeats_the_question_is_found():
+    examples = [
+        example(n, question=f"Who fixed the old clock {chr(97 + n)}?", choices=("the clock man", *WORDS[1:]))
+        for n in range(10)
+    ]
+    line = checked(examples)["option most like the question (of 10)"]
+    assert (line["measured"], line["fair"]) == (1.0, False)
+
+
+def test_early_key_sentences_are_told():
+    lines = checked([example(n, start=2.0 * n) for n in range(20)])
+    assert lines["key sentence after 30 s"]["measured"] == 0.25
+    assert lines["key sentences spread evenly"]["fair"] is False
+
+
+def test_twin_questions_are_named():
+    twins = [example(1, question="Who painted the barn red?"), example(2, question="Who painted the red barn?")]
+    line = checked([*twins, example(3, question="Where did Ann go?")])["questions asked twice"]
+    assert line["named"] == ("item1", "item2")
+    assert line["fair"] is False
+
+
+def test_nothing_to_check_is_refused():
+    with pytest.raises(ValueError, match="got no examples"):
+        fairness([])
+
+
+@pytest.mark.parametrize("split", ["test", "dev"])
+def test_spiral_mini_is_fair(split):
+    table = fairness(load_benchmark("spiral-mini", split, need_audio=False))
+    assert set(table["fair"].dropna()) == {True}, table.to_string()
