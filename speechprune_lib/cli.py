@@ -123,9 +123,10 @@ def check(
     with _plain_errors():
         checks = fairness(load_benchmark(benchmark, split, root, need_audio=False))
     typer.echo(checks.drop(columns="named").round(3).to_string(index=False, na_rep=""))
-    for line in checks[checks["named"].map(bool)].to_dict("records"):
-        typer.echo(f"{line['check']}: {', '.join(line['named'])}")
-    if checks["fair"].eq(False).any():  # None: nothing is decided there
+    for name, named in zip(checks["check"], checks["named"], strict=True):
+        if named:
+            typer.echo(f"{name}: {', '.join(named)}")
+    if False in checks["fair"].tolist():
         raise typer.Exit(1)
 
 

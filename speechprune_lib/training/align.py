@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -184,7 +183,7 @@ def _resume(path: Path, net: FrameClassifier, optimizer, token_ids: np.ndarray) 
     saved = torch.load(path, weights_only=True)
     weights, since = saved["net"], saved.get("since", 0)
     old = np.concatenate([[0], np.searchsorted(token_ids, saved["token_ids"].numpy()) + 1])
-    blocks: Iterable[Any] = net.blocks
+    blocks = cast(list[Any], net.blocks)  # pyright knows a ModuleList's items as tensors or modules
     grown = [block for i, block in enumerate(blocks) if f"blocks.{i}.mix.weight" not in weights]
     if len(old) == net.output.out_features and not grown:
         net.load_state_dict(weights)
