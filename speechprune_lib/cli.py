@@ -100,7 +100,8 @@ def evaluate_command(
     """Ask a benchmark's questions under every method, rate and seed; goes on where it was stopped."""
     with _plain_errors():
         # a misspelt word or number is told before a model is loaded
-        names, shares, draws = _names(methods), _numbers(rates, float), _numbers(seeds, int)
+        names = [name.strip() for name in methods.split(",")]
+        shares, draws = _numbers(rates, float), _numbers(seeds, int)
         conditions(names, shares, draws)
         asked = None if scoring == "auto" else cast(Scoring, _one_of(scoring, "--scoring", get_args(Scoring)))
         about_stale = cast(Stale, _one_of(stale, "--stale", get_args(Stale)))
@@ -241,10 +242,6 @@ def _joined(plan: Plan, tokens_per_second: float) -> tuple[list[tuple[float, flo
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds, 1), 60)
     return f"{int(minutes)}:{rest:04.1f}"
-
-
-def _names(listed: str) -> list[str]:
-    return [name.strip() for name in listed.split(",")]
 
 
 def _numbers(listed: str, kind: Callable[[str], Number]) -> list[Number]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from string import ascii_uppercase
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from .audio import WINDOW_SECONDS
 from .benchmarks import Example
 
 LEVEL = 0.05
@@ -64,7 +66,7 @@ def _letters(examples: Sequence[Example]) -> Check:
     # of k options each letter is right in 1 of k questions
     shares = [[1 / len(e.choices)] * len(e.choices) + [0.0] * (options - len(e.choices)) for e in examples]
     p_value = float(stats.chisquare(counts, np.sum(shares, axis=0)).pvalue)
-    name, share = f"always {'ABCDEFGHIJ'[int(counts.argmax())]}", float(counts.max() / len(examples))
+    name, share = f"always {ascii_uppercase[int(counts.argmax())]}", float(counts.max() / len(examples))
     return Check(name, share, float(np.mean([1 / len(e.choices) for e in examples])), p_value, p_value >= LEVEL)
 
 
@@ -78,7 +80,7 @@ def _strategy(name: str, examples: Sequence[Example], score: Callable[[Example],
             chances.append(1 / len(example.choices))
     name = f"{name} (of {len(right)})"
     if not right:
-        return Check(name, float("nan"), float("nan"), 1.0, True)
+        return Check(name, float("nan"), float("nan"), float("nan"), None)
     chance = float(np.mean(chances))
     p_value = float(stats.binomtest(sum(right), len(right), chance).pvalue)
     return Check(name, float(np.mean(right)), chance, p_value, p_value >= LEVEL)
@@ -90,20 +92,20 @@ def _echoes(example: Example) -> list[int]:
 
 
 def _positions(examples: Sequence[Example]) -> list[Check]:
-    starts = {e.id: (e.key_spans[0][0], e.duration_s) for e in examples if e.key_spans and e.duration_s}
-    if not starts:
+    timed = [(e.key_spans[0][0], e.duration_s) for e in examples if e.key_spans and e.duration_s]
+    if not timed:
         return []
-    late = float(np.mean([start >= 30 for start, _ in starts.values()]))
-    p_value = float(stats.kstest([start / duration for start, duration in starts.values()], "uniform").pvalue)
+    late = float(np.mean([start >= WINDOW_SECONDS for start, _ in timed]))
+    p_value = float(stats.kstest([start / duration for start, duration in timed], "uniform").pvalue)
     return [
-        Check("key sentence after 30 s", late, float("nan"), float("nan"), None),
+        Check(f"key sentence after {WINDOW_SECONDS:g} s", late, float("nan"), float("nan"), None),
         Check("key sentences spread evenly", float("nan"), float("nan"), p_value, p_value >= LEVEL),
     ]
 
 
 def _twins(examples: Sequence[Example]) -> Check:
     """Examples whose question is another's, in other words at most."""
-    vectors = TfidfVectorizer().fit_transform([f"question {example.question}" for example in examples])
+    vectors = TfidfVectorizer().fit_transform([example.question for example in examples])
     alike = np.triu((vectors @ vectors.T).toarray(), k=1) >= TWINS
     named = tuple(dict.fromkeys(examples[int(i)].id for pair in zip(*alike.nonzero(), strict=True) for i in pair))
     return Check("questions asked twice", len(named) / len(examples), 0.0, float("nan"), not named, named)

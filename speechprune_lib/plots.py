@@ -108,7 +108,7 @@ def kept_timeline(
         for row, (name, plan) in enumerate(plans.items()):
             bars = [(start, end - start) for start, end in plan.spans(tokens_per_second)]
             strips.broken_barh(bars, (row - 0.35, 0.7), color=_colour(name), linewidth=0)
-        strips.set(yticks=range(len(plans)), yticklabels=[_label(name) for name in plans], xlabel="time (s)")
+        strips.set(yticks=range(len(plans)), yticklabels=[_plain_name(name) for name in plans], xlabel="time (s)")
         strips.set(ylim=(len(plans) - 0.5, -0.5), xlim=(0, total / tokens_per_second), ylabel="kept tokens")
         strips.grid(visible=False, axis="y")
         if similarity is not None:
@@ -187,14 +187,14 @@ def _with_rate(summary: pd.DataFrame) -> Iterator[tuple[float, tuple[str, dict[s
         colour, marker = LOOKS.get(str(method), (PALETTE[9], "X"))
         style = "-" if options == "{}" else "--"
         look = {"color": colour, "marker": marker, "linestyle": style, "markersize": 5, "linewidth": 1.5}
-        named = label(_label(str(method)), json.loads(options))
+        named = label(_plain_name(str(method)), json.loads(options))
         yield 0.008 * (place - (len(groups) - 1) / 2), (named, look, lines)
 
 
 def _references(axes: Axes, summary: pd.DataFrame, column: str) -> None:
     for method, style in REFERENCES.items():
         for value in summary[summary["method"] == method][column].dropna():
-            axes.axhline(value, color="0.25", linestyle=style, linewidth=1.2, label=_label(method), zorder=1)
+            axes.axhline(value, color="0.25", linestyle=style, linewidth=1.2, label=_plain_name(method), zorder=1)
 
 
 def _rate_axes(figure: Figure, axes: Axes, summary: pd.DataFrame, ylabel: str) -> None:
@@ -218,7 +218,7 @@ def _shade(figure: Figure, panels: Iterable[Axes], key_spans: Spans) -> None:
         figure.legend(handles=[shade], loc="outside upper right", frameon=False)
 
 
-def _label(name: str) -> str:
+def _plain_name(name: str) -> str:
     return LABELS.get(name, name)
 
 

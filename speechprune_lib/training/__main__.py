@@ -41,7 +41,7 @@ ENCODER_PARTS = (
 
 Work = Annotated[Path, typer.Option(help="where the corpus and the checkpoints lie")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps")]
-Shards = Annotated[int | None, typer.Option(help="only the first so many; all, if not given")]
+Shards = Annotated[int | None, typer.Option(min=1, help="only the first so many; all, if not given")]
 
 
 @app.command()
@@ -50,17 +50,16 @@ def speak(work: Work = WORK, shards: Shards = None, workers: int = os.cpu_count(
     began = time.time()
     speak_corpus(work / "speech", range(shards or _all_shards()), workers)
     corpus = Corpus(work / "speech")
-    clips = [clip for shard in corpus.spoken() for clip in corpus.clips(shard)]
+    spoken = list(corpus.spoken())
+    clips = [clip for shard in spoken for clip in corpus.clips(shard)]
     sentences = [s for clip in clips for s in clip["sentences"]]
-    words = sum(len(s["words"]) for s in sentences)
-    hours = sum(clip["samples"] for clip in clips) / SAMPLE_RATE_HZ / 3600
     facts = {
-        "shards": len(list(corpus.spoken())),
-        "hours": round(hours, 2),
+        "shards": len(spoken),
+        "hours": round(sum(clip["samples"] for clip in clips) / SAMPLE_RATE_HZ / 3600, 2),
         "sentences": len(sentences),
-        "words": words,
+        "words": sum(len(s["words"]) for s in sentences),
+        "voices": sorted({s["voice"] for s in sentences}),
     }
-    facts["voices"] = sorted({s["voice"] for s in sentences})
     _card(work, "speak", began, facts)
 
 
@@ -78,15 +77,16 @@ def align(
     device: Device = "cpu",
     steps: int = AlignSettings.steps,
     rate: float = AlignSettings.rate,
-    restart: Annotated[bool, typer.Option("--restart", help="begin the learning rate's course anew")] = False,
+    since: Annotated[int, typer.Option(min=0, help="the step at which the learning rate begins its course")] = 0,
 ) -> None:
     """Train the connector to name the token spoken in every frame."""
-    began, settings = time.time(), AlignSettings(steps=steps, rate=rate)
+    began, settings = time.time(), AlignSettings(steps=steps, since=since, rate=rate)
     llm, tokenizer = base_llm()
-    train_connector(Corpus(work / "speech"), tokenizer, work, settings, device, restart)
-    facts = {"settings": vars(settings), "shards": _shards(work), "device": device, "restart": restart}
+    corpus = Corpus(work / "speech")
+    train_connector(corpus, tokenizer, work, settings, device)
+    facts = {"settings": asdict(settings), "shards": _shards(work), "device": device}
     projector = projector_from(work / "align.pt", llm.config.hidden_size)
-    errors = word_error_rates(Corpus(work / "speech"), projector, tokenizer, device)
+    errors = word_error_rates(corpus, projector, tokenizer, device)
     _card(work, "align", began, facts | {"held_out_word_error_rate": errors})
 
 

@@ -33,6 +33,7 @@ class AlignSettings:
     dim: int = 384
     depth: int = 4
     steps: int = 800
+    since: int = 0  # the step at which the learning rate begins its course (anew, for what has grown since)
     windows_per_step: int = 8
     rate: float = 2e-3
     warmup: int = 50
@@ -57,7 +58,7 @@ class Labelled:
 def label(corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> Labelled:
     windows, rows, held_out, passages = [], [], [], []
     for shard in tqdm(corpus.encoded(), desc="shards labelled"):
-        frames = np.load(corpus.file(shard, "frames.npy"))
+        frames = corpus.frames(shard)
         for clip in corpus.clips(shard):
             words = [tuple(w) for s in clip["sentences"] for w in s["words"]]
             labels = frame_labels(timed_tokens(words, tokenizer), clip["windows"] * WINDOW_TOKENS).reshape(
@@ -97,12 +98,8 @@ def align(
     out: Path,
     settings: AlignSettings,
     device: str = "cpu",
-    restart: bool = False,
 ) -> None:
-    """Train, or go on from `out/align.pt`; ends with `align.pt` and `align.jsonl` (the learning curve).
-
-    restart: the learning rate begins its course anew at the checkpoint, as for a corpus or a network that has grown.
-    """
+    """Train, or go on from `out/align.pt`; ends with `align.pt` and `align.jsonl` (the learning curve)."""
     out.mkdir(parents=True, exist_ok=True)
     data = label(corpus, tokenizer)
     features = Features(corpus, data.windows)
@@ -111,8 +108,11 @@ def align(
     width = features(train[:1], "cpu").shape[-1]
     net = FrameClassifier(width, settings.dim, settings.depth, len(data.token_ids)).to(device)
     optimizer = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98))
-    done, since = _resume(out / "align.pt", net, optimizer, data.token_ids)
-    since = done if restart else since
+    done, since = _resume(out / "align.pt", net, optimizer, data.token_ids), settings.since
+    if since > done:
+        raise ValueError(
+            f"the rate's course shall begin at step {since}, but only {done} are done: train up to it first"
+        )
     if done == 0:
         sample = features(train[:40], device).flatten(0, 1)
         net.mean.copy_(sample.mean(0))
@@ -134,7 +134,7 @@ def align(
             accuracy = evaluate(net, features, data, data.held_out, device)
             entry = {"step": step + 1, "loss": running, "held_out": accuracy, "seconds": time.time() - began}
             note(out / "align.jsonl", entry)
-            state = {"token_ids": torch.from_numpy(data.token_ids), "step": step + 1, "since": since}
+            state = {"token_ids": torch.from_numpy(data.token_ids), "step": step + 1}
             state |= {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "settings": asdict(settings)}
             save(out / "align.pt", state)
 
@@ -172,23 +172,23 @@ def evaluate(net: FrameClassifier, features: Features, data: Labelled, rows: lis
     return right / total
 
 
-def _resume(path: Path, net: FrameClassifier, optimizer, token_ids: np.ndarray) -> tuple[int, int]:
-    """Steps done, and the step at which the learning rate began its course.
+def _resume(path: Path, net: FrameClassifier, optimizer, token_ids: np.ndarray) -> int:
+    """Steps done, as of a checkpoint if there is one.
 
     Tokens that the corpus has gained since the checkpoint start fresh, and blocks that the network has gained start as
     the identity; the optimizer then starts fresh too.
     """
     if not path.exists():
-        return 0, 0
+        return 0
     saved = torch.load(path, weights_only=True)
-    weights, since = saved["net"], saved.get("since", 0)
+    weights = saved["net"]
     old = np.concatenate([[0], np.searchsorted(token_ids, saved["token_ids"].numpy()) + 1])
     blocks = cast(list[Any], net.blocks)  # pyright knows a ModuleList's items as tensors or modules
     grown = [block for i, block in enumerate(blocks) if f"blocks.{i}.mix.weight" not in weights]
     if len(old) == net.output.out_features and not grown:
         net.load_state_dict(weights)
         optimizer.load_state_dict(saved["optimizer"])
-        return saved["step"], since
+        return saved["step"]
     output = {name: weights.pop(f"output.{name}") for name in ("weight", "bias")}
     fresh = {name: value for name, value in net.state_dict().items() if name not in weights}
     net.load_state_dict(fresh | weights)
@@ -197,4 +197,4 @@ def _resume(path: Path, net: FrameClassifier, optimizer, token_ids: np.ndarray) 
         net.output.bias[torch.from_numpy(old)] = output["bias"]
     for block in grown:
         block.silence()
-    return saved["step"], since
+    return saved["step"]

@@ -1,4 +1,4 @@
-"""The training corpus on disk: shards of 30 s windows, their clips, features, labels and posteriors."""
+"""The training corpus on disk: shards of 30 s windows, their clips and features."""
 
 # pyright: basic
 from __future__ import annotations
@@ -48,10 +48,14 @@ class Corpus:
         """The windows of its shard that a clip fills."""
         return range(clip["first_window"], clip["first_window"] + clip["windows"])
 
-    def heard(self, shard: int, clip: dict) -> int:
-        """Frames of a clip that are speech."""
-        frames = np.load(self.file(shard, "frames.npy"))
-        return (clip["windows"] - 1) * WINDOW_TOKENS + int(frames[self.windows(clip)[-1]])
+    def frames(self, shard: int) -> np.ndarray:
+        """How many of every window's 750 frames are speech."""
+        return np.load(self.file(shard, "frames.npy"))
+
+    @staticmethod
+    def heard(clip: dict, frames: np.ndarray) -> int:
+        """Frames of a clip that are speech, by those of its shard's windows."""
+        return (clip["windows"] - 1) * WINDOW_TOKENS + int(frames[Corpus.windows(clip)[-1]])
 
     def encoded(self) -> list[int]:
         return [s for s in self.spoken() if self.is_encoded(s)]

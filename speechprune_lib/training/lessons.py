@@ -64,9 +64,10 @@ class LessonMaker:
     def __init__(self, corpus: Corpus, plan: LessonPlan) -> None:
         self.plan, self._passages, self._plain, self._held = plan, [], [], []
         for shard in corpus.encoded():
+            frames = corpus.frames(shard)
             for clip in corpus.clips(shard):
                 kind = self._plain if "questions" not in clip else self._passages
-                (self._held if corpus.is_held_out(clip) else kind).append((shard, clip, corpus.heard(shard, clip)))
+                (self._held if corpus.is_held_out(clip) else kind).append((shard, clip, corpus.heard(clip, frames)))
         if not self._passages or not self._plain:
             raise ValueError(f"expected passages and plain sentences among the encoded shards of {corpus.root}")
 

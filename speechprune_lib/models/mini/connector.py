@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from .smoothing import SWITCH, smooth
+from .smoothing import smooth
 
 TOP = 8
 """Tokens that an audio token may mix."""
@@ -85,16 +85,23 @@ class VocabularyProjector(nn.Module):
         self.register_buffer("token_ids", token_ids)
         self.blank = nn.Parameter(torch.zeros(embedding_dim))
 
-    def posterior(
-        self, features: Float[Tensor, "batch frames features"], switch: float = SWITCH
+    def candidates(
+        self, features: Float[Tensor, "batch frames features"]
     ) -> tuple[Float[Tensor, "batch frames top"], Int[Tensor, "batch frames top"]]:
-        """Probabilities (summing to one, smoothed over time) and classes of the `TOP` best of every frame.
+        """Probabilities (of all classes) and classes of the `TOP` best of every frame, each frame for itself.
 
         Class 0 is blank, class i is `token_ids[i-1]`.
         """
         top = min(TOP, len(self.token_ids) + 1)
         probability, classes = self.classifier(features).float().softmax(-1).topk(top, dim=-1)
-        return smooth(probability, classes, switch), classes
+        return probability, classes
+
+    def posterior(
+        self, features: Float[Tensor, "batch frames features"]
+    ) -> tuple[Float[Tensor, "batch frames top"], Int[Tensor, "batch frames top"]]:
+        """The candidates with probabilities that are smoothed over time and sum to one."""
+        probability, classes = self.candidates(features)
+        return smooth(probability, classes), classes
 
     def reading(self, probability: Float[Tensor, "frames top"], classes: Int[Tensor, "frames top"]) -> list[int]:
         """Ids of the tokens that the frames name as most probable, a run of equal frames as one, without blanks."""
