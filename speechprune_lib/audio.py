@@ -12,7 +12,9 @@ import io
 import math
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soundfile
@@ -34,6 +36,9 @@ SHORTEST_SAMPLES = (CONV_STRIDE * POOL_STRIDE - 2) * HOP_SAMPLES + 1
 """The least audio that gives a token: 3 mel frames, 2 encoder frames, 1 token (20 ms and one sample)."""
 
 MOST_CHANNELS = 64
+
+MP3_DELAY_SECONDS: Mapping[int, float] = {24: 1105 / SAMPLE_RATE_HZ, 40: 0.0}
+"""Silence before the sound, at 16 kHz, by kbit/s: LAME's 576 samples and the decoder's 529 (see `mp3`)."""
 
 Waveform = Float32[np.ndarray, " _samples"]
 
@@ -157,14 +162,15 @@ def tokens_in(start_s: float, end_s: float) -> range:
     return range(start // SAMPLES_PER_TOKEN, -(-end // SAMPLES_PER_TOKEN))
 
 
-def mp3(samples: Waveform, rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
-    """Constant 40 kbit/s at 16 kHz: speech stays clear, a minute takes 300 kB; at lower rates the coder adds a delay.
+def mp3(samples: Waveform, rate_hz: int = SAMPLE_RATE_HZ, kbits: Literal[24, 40] = 40) -> bytes:
+    """Constant `kbits` kbit/s at 16 kHz: speech stays clear, a minute takes 180 or 300 kB.
 
-    Unlike Ogg's, its bytes repeat exactly, so that what is made again has the same hash.
+    At 24 kbit/s a frame is too small for the tag that tells of the coder's delay: the sound then begins
+    `MP3_DELAY_SECONDS` late. Unlike Ogg's, the bytes repeat exactly, so that what is made again has the same hash.
     """
-    file = io.BytesIO()
+    file, level = io.BytesIO(), {24: 0.87, 40: 0.8}[kbits]
     with soundfile.SoundFile(
-        file, "w", rate_hz, channels=1, format="MP3", compression_level=0.8, bitrate_mode="CONSTANT"
+        file, "w", rate_hz, channels=1, format="MP3", compression_level=level, bitrate_mode="CONSTANT"
     ) as sound:
         sound.write(np.clip(samples, -1.0, 1.0))
     return file.getvalue()

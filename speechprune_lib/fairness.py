@@ -1,8 +1,8 @@
 """What a benchmark gives away before anybody listens: checks of its questions that need neither audio nor model.
 
 A multiple-choice benchmark measures listening only as far as its answers cannot be had otherwise. Each check is a
-strategy that never listens (always one letter, the longest option, the option that sounds like the question), or a
-property that a fair set of questions has.
+strategy that never listens (always one letter, the longest option, the option that sounds like the question), a model
+that has not heard the key sentence, or a property that a fair set of questions has.
 """
 
 from __future__ import annotations
@@ -39,8 +39,11 @@ class Check:
     named: tuple[str, ...] = ()
 
 
-def fairness(examples: Sequence[Example]) -> pd.DataFrame:
+def fairness(examples: Sequence[Example], answers: pd.DataFrame | None = None) -> pd.DataFrame:
     """One line a check, columns as of `Check`. Raises ValueError for no examples.
+
+    answers: a model's, as of `evaluate`; those of "no-audio", and those of "original" where the key sentence comes after
+    the 30 s that it heard, must not be right more often than chance (one-sided binomial tests).
 
     Strategies: the commonest letter (chi-square test of all letters, so that picking the best one afterwards is paid
     for), and the options that are longest, shortest or share most words with the question (two-sided binomial tests
@@ -56,6 +59,7 @@ def fairness(examples: Sequence[Example]) -> pd.DataFrame:
         _strategy("option most like the question", examples, _echoes),
         *_positions(examples),
         _twins(examples),
+        *([] if answers is None else _unheard(examples, answers)),
     ]
     return pd.DataFrame([asdict(check) for check in checks])
 
@@ -84,6 +88,25 @@ def _strategy(name: str, examples: Sequence[Example], score: Callable[[Example],
     chance = float(np.mean(chances))
     p_value = float(stats.binomtest(sum(right), len(right), chance).pvalue)
     return Check(name, float(np.mean(right)), chance, p_value, p_value >= LEVEL)
+
+
+def _unheard(examples: Sequence[Example], answers: pd.DataFrame) -> list[Check]:
+    """What a model answers that cannot have heard the answer."""
+    late = {e.id: e for e in examples if e.key_spans and e.key_spans[0][0] >= WINDOW_SECONDS}
+    everyone = {e.id: e for e in examples}
+    cases = (("no-audio", "no audio", everyone), ("original", f"first {WINDOW_SECONDS} s, key later", late))
+    checks = []
+    for method, name, asked in cases:
+        rows = answers[(answers["method"] == method) & answers["example"].isin([*asked])]
+        if len(rows) == 0:
+            continue
+        chance = float(np.mean([1 / len(asked[str(identity)].choices) for identity in rows["example"]]))
+        test = stats.binomtest(int(rows["correct"].sum()), len(rows), chance, alternative="greater")
+        p_value = float(test.pvalue)
+        checks.append(
+            Check(f"{name} (of {len(rows)})", float(rows["correct"].mean()), chance, p_value, p_value >= LEVEL)
+        )
+    return checks
 
 
 def _echoes(example: Example) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 import pytest
 
 from speechprune_lib.benchmarks import Example, load_benchmark
@@ -73,6 +74,28 @@ def test_twin_questions_are_named():
     line = checked([*twins, example(3, question="Where did Ann go?")])["questions asked twice"]
     assert line["named"] == ("item1", "item2")
     assert line["fair"] is False
+
+
+def test_a_model_that_has_not_heard_the_key_must_not_beat_chance():
+    examples = [example(n, answer=n % 4, start=10.0 if n < 8 else 50.0) for n in range(20)]
+    right = {"no-audio": 5, "original": 20}  # of 20; the first 30 s hold 8 of the key sentences
+    rows = [
+        {"example": e.id, "method": method, "correct": place < count}
+        for method, count in right.items()
+        for place, e in enumerate(examples)
+    ]
+    lines = fairness(examples, pd.DataFrame(rows)).set_index("check")
+    assert lines.loc["no audio (of 20)", "fair"]
+    assert lines.loc["no audio (of 20)", "measured"] == 0.25
+    early = lines.loc["first 30 s, key later (of 12)"]
+    assert not early["fair"]
+    assert early["p_value"] == pytest.approx(0.25**12)
+
+
+def test_a_strategy_without_a_case_decides_nothing():
+    lines = checked([example(n, choices=("aaaa", "bbbb", "cccc", "dddd")) for n in range(4)])
+    assert lines["longest option (of 0)"]["fair"] is None
+    assert math.isnan(lines["longest option (of 0)"]["p_value"])
 
 
 def test_nothing_to_check_is_refused():

@@ -15,6 +15,7 @@ from .base import TIE_DECIMALS, as_float64, best_first, check_choice, check_fini
 
 BudgetRule = Literal["exact", "literal"]
 LastFrame = Literal["scaled", "literal"]
+Match = Literal["mean", "max"]
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,25 @@ class SimilarityPhase:
     before the softmax of Eq. 6 (the paper's: 1). `budget_rule` "literal" is Eq. 7, and then **the plan may keep fewer
     tokens than asked for**; "exact" keeps exactly as many (see `frame_budget`). `last_frame` is what becomes of a last
     frame that is short (see `frame_scores`).
+
+    Two departures from the paper, off by default, for models whose audio tokens are words: `match` "max" compares a
+    token with the question's nearest token instead of with their mean (see `similarity`), and `frame_best` counts only
+    so many of a frame's best tokens in its score (0: all, Eq. 5).
     """
 
     frame_seconds: float = 1.0
     temperature: float = 1.0
     budget_rule: BudgetRule = "exact"
     last_frame: LastFrame = "scaled"
+    match: Match = "mean"
+    frame_best: int = 0
 
     def __post_init__(self) -> None:
         check_choice("budget_rule", self.budget_rule, BudgetRule)
         check_choice("last_frame", self.last_frame, LastFrame)
+        check_choice("match", self.match, Match)
+        if self.frame_best < 0:
+            raise ValueError(f"frame_best is {self.frame_best}, expected a number of tokens, or 0 for all of a frame")
         for name in ("frame_seconds", "temperature"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected a positive number")
@@ -46,9 +56,9 @@ class SimilarityPhase:
         """
         if count >= prompt.audio_tokens:
             return torch.arange(prompt.audio_tokens)
-        scores = similarity(prompt.audio, prompt.question)
+        scores = similarity(prompt.audio, prompt.question, self.match)
         frame_tokens = max(1, round(prompt.tokens_per_second * self.frame_seconds))
-        frames = frame_scores(scores, frame_tokens, self.last_frame)
+        frames = frame_scores(scores, frame_tokens, self.last_frame, self.frame_best)
         sizes = frame_sizes(len(scores), frame_tokens)
         budgets = frame_budget(frames, sizes, count, self.temperature, self.budget_rule)
         if int(budgets.sum()) == 0:
@@ -60,12 +70,13 @@ class SimilarityPhase:
 
 
 def similarity(
-    audio: Float[Tensor, "audio dim"], question: Float[Tensor, "words question_dim"]
+    audio: Float[Tensor, "audio dim"], question: Float[Tensor, "words question_dim"], match: Match = "mean"
 ) -> Float64[Tensor, " audio"]:
-    """Mean cosine of each audio token to the question's tokens: mean(F, axis=1) of Eqs. 4 and 5, without F.
+    """Cosine of each audio token to the question's tokens, averaged over them: mean(F, axis=1) of Eqs. 4 and 5.
 
-    The mean over l of cos(s, t_l) is s/|s| times the mean of t_l/|t_l|: O(N D) instead of O(N L D). A vector of norm
-    zero has cosine 0 to everything. Raises ValueError for an empty question, unequal dims, NaN or infinity.
+    The mean over l of cos(s, t_l) is s/|s| times the mean of t_l/|t_l|: O(N D) instead of O(N L D), without F. "max",
+    unlike Eq. 5, is the cosine to the nearest of the question's tokens, as in late interaction (ColBERT, arXiv
+    2004.12832). A vector of norm zero has cosine 0 to everything. Raises ValueError for an empty question, unequal dims, NaN or infinity.
     """
     if len(question) == 0:
         raise ValueError("the question has no tokens, and phase 1 compares the audio with them: give its text")
@@ -76,6 +87,8 @@ def similarity(
         )
     check_finite("the audio's embeddings", audio)
     check_finite("the question's embeddings", question)
+    if match == "max":
+        return (_unit(audio) @ _unit(question).T).amax(1)
     # row by row and not as a matrix product, so that equal tokens score equally to the last bit
     return (_unit(audio) * _unit(question).mean(0)).sum(1)
 
@@ -87,17 +100,19 @@ def frame_sizes(tokens: int, frame_tokens: int) -> Int[Tensor, " frames"]:
 
 
 def frame_scores(
-    token_scores: Float64[Tensor, " audio"], frame_tokens: int, last_frame: LastFrame = "scaled"
+    token_scores: Float64[Tensor, " audio"], frame_tokens: int, last_frame: LastFrame = "scaled", best: int = 0
 ) -> Float64[Tensor, " frames"]:
-    """Sum of its tokens' similarities for every frame (Eq. 5).
+    """Sum of its tokens' similarities for every frame (Eq. 5); `best`, unlike Eq. 5: of so many of its highest.
 
     A short last frame sums fewer cosines, which pulls its score towards 0 for no reason but its length. "scaled",
-    unlike Eq. 5, multiplies its sum up to a whole frame's (its mean times `frame_tokens`); "literal" lets it be.
+    unlike Eq. 5, multiplies its sum up to a whole frame's (its mean times the tokens counted); "literal" lets it be.
     """
-    sums = _framed(token_scores, frame_tokens, 0.0).sum(1)
+    counted = min(best or frame_tokens, frame_tokens)
+    ranked = _framed(token_scores, frame_tokens, -math.inf).sort(descending=True, dim=1).values[:, :counted]
+    sums = ranked.masked_fill(ranked == -math.inf, 0.0).sum(1)
     if last_frame == "literal":
         return sums
-    return sums * frame_tokens / frame_sizes(len(token_scores), frame_tokens).to(sums)
+    return sums * counted / frame_sizes(len(token_scores), frame_tokens).clamp(max=counted).to(sums)
 
 
 def frame_budget(

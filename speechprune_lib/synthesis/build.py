@@ -1,7 +1,8 @@
-"""Speak SPIRAL-format transcripts: one clip per question, one voice per speaker, exact sentence times.
+"""Stage 2: scripts -> a spoken SPIRAL-style benchmark, resumable per recording, over processes.
 
-Input lines follow SPIRAL's schema with a `split`; output lines add `audio_data` as SPIRAL publishes it, and two fields
-it lacks: `times` (start, end in seconds of every sentence, from the engine) and `duration`.
+Lines follow SPIRAL's schema. `audio_data.combined` has fields that SPIRAL lacks: `times` (start, end in seconds of every
+sentence, from the engine), `duration`, and `made_from` and `sha256`, the hashes of what the recording was made from and
+of its bytes. By these a rerun finds what is done already.
 """
 
 # pyright: basic
@@ -9,83 +10,137 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
 from tqdm import tqdm
 
-from ..audio import SAMPLE_RATE_HZ, mp3
+from ..audio import MP3_DELAY_SECONDS, duration_seconds, mp3
+from .parallel import each
+from .recording import speak
+from .records import asked, json_lines, key_index, splits
 from .voices import CAST, Speaker
 
-GAP_SECONDS = (0.2, 0.45)
-TURN_GAP_SECONDS = (0.35, 0.7)
-PEAK = 0.6
+
+@dataclass
+class Built:
+    """What became of a build: recordings spoken now, found done already, and failed (id -> why)."""
+
+    spoken: int = 0
+    found: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
 
 
-def build(texts: Path, out: Path) -> None:
-    """Write `out/{split}.jsonl` and `out/audio/{id}.mp3` for every line of `texts/*.jsonl`."""
+@dataclass(frozen=True)
+class _Order:
+    """One recording to be made, as a worker process gets it."""
+
+    script: dict
+    cast: tuple[Speaker, ...]
+    path: Path
+    kbits: Literal[24, 40]
+
+    @property
+    def made_from(self) -> str:
+        what = {"id": self.script["metadata"]["id"], "transcript": self.script["transcript"], "kbits": self.kbits}
+        what["cast"] = [asdict(speaker) for speaker in self.cast]
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def build(
+    texts: Path,
+    out: Path,
+    cast: Sequence[Speaker] = CAST,
+    workers: int | None = None,
+    kbits: Literal[24, 40] = 24,
+    progress: bool = True,
+) -> Built:
+    """Write `out/{split}.jsonl` and `out/audio/{id}.mp3` for every script of `texts/*.jsonl`.
+
+    A recording that cannot be made is named in the result and left out, with its questions; the others are made, and
+    a rerun makes what is missing. workers: processes, None for none but this. Raises FileNotFoundError for no scripts,
+    ValueError for a broken line and for two scripts of one id.
+    """
+    scripts = _scripts(texts)
     (out / "audio").mkdir(parents=True, exist_ok=True)
-    items = [json.loads(line) for path in sorted(texts.glob("*.jsonl")) for line in path.read_text().splitlines()]
-    if not items:
+    orders = {i: _Order(s, tuple(cast), out / "audio" / f"{i}.mp3", kbits) for i, s in scripts.items()}
+    recordings = _found(out, orders)
+    built = Built(found=len(recordings))
+    jobs = {identity: (order,) for identity, order in orders.items() if identity not in recordings}
+    journal = out / "audio" / "spoken.jsonl"
+    outcomes = each(_make, jobs, workers)
+    for identity, recording, error in tqdm(outcomes, "clips spoken", len(jobs), disable=None if progress else True):
+        if error:
+            built.failed[identity] = error
+            continue
+        recordings[identity] = recording
+        with journal.open("a") as lines:
+            lines.write(json.dumps({"audio_data": recording}) + "\n")
+        built.spoken += 1
+    in_order = {identity: recordings[identity] for identity in scripts if identity in recordings}
+    for split, lines in splits(texts, scripts, in_order).items():
+        _write(out / f"{split}.jsonl", lines)
+    journal.unlink(missing_ok=True)  # all that it holds stands in the splits now
+    return built
+
+
+def _scripts(texts: Path) -> dict[str, dict]:
+    scripts: dict[str, dict] = {}
+    for path in sorted(texts.glob("*.jsonl")):
+        for script in json_lines(path):
+            identity = script["metadata"]["id"]
+            if identity in scripts:
+                raise ValueError(f"{path}: the id {identity!r} is already another script's: make ids unique")
+            scripts[identity] = script
+    if not scripts:
         raise FileNotFoundError(f"no *.jsonl transcripts in {texts}")
-    lines: dict[str, list[str]] = {}
-    for item in tqdm(items, desc="clips spoken"):
-        samples, spoken = speak_item(item)
-        path = out / "audio" / f"{item['metadata']['id']}.mp3"
-        path.with_suffix(".part").write_bytes(mp3(samples))
-        path.with_suffix(".part").replace(path)
-        split = item.pop("split")
-        lines.setdefault(split, []).append(json.dumps(item | {"audio_data": spoken}))
-    for split, rows in lines.items():
-        (out / f"{split}.jsonl").write_text("\n".join(rows) + "\n")
+    return scripts
 
 
-def speak_item(item: dict) -> tuple[np.ndarray, dict]:
-    """One clip (mono float32, 16 kHz) and its `audio_data` record."""
-    identity = item["metadata"]["id"]
-    rng = random.Random(int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8]))
-    cast = _cast(rng, item)
-    pieces, sentences, times, clock = [], [], [], 0.0
-    for number, turn in enumerate(item["transcript"]):
-        for index, sentence in enumerate(turn["text"]):
-            if pieces:
-                gap = rng.uniform(*(TURN_GAP_SECONDS if index == 0 and number else GAP_SECONDS))
-                pieces.append(np.zeros(int(gap * SAMPLE_RATE_HZ), np.float32))
-                clock += len(pieces[-1]) / SAMPLE_RATE_HZ
-            speech = cast[turn["speaker"]].say(sentence)
-            pieces.append(speech.samples / np.abs(speech.samples).max() * PEAK)
-            times.append([round(clock + speech.words[0][1], 3), round(clock + speech.words[-1][2], 3)])
-            sentences.append(sentence)
-            clock += len(speech.samples) / SAMPLE_RATE_HZ
-    return np.concatenate(pieces), _record(item, cast, sentences, times, clock)
-
-
-def _cast(rng: random.Random, item: dict) -> dict[str, Speaker]:
-    """Women and men by turns, starting anywhere in the cast."""
-    names = list(dict.fromkeys(turn["speaker"] for turn in item["transcript"]))
-    if len(names) > len(CAST):
-        raise ValueError(f"{item['metadata']['id']} has {len(names)} speakers, the cast has {len(CAST)}")
-    start = rng.randrange(len(CAST))
-    return {name: CAST[(start + index) % len(CAST)] for index, name in enumerate(names)}
-
-
-def _record(item: dict, cast: dict[str, Speaker], sentences: list[str], times: list, duration: float) -> dict:
-    key = item["original_key_sentence"]
-    if sentences.count(key) != 1:
-        raise ValueError(
-            f"{item['metadata']['id']}: the key sentence occurs {sentences.count(key)} times, expected once"
-        )
-    index = sentences.index(key)
-    speaker = next(turn["speaker"] for turn in item["transcript"] if key in turn["text"])
-    return {
-        "key_sentences": {"speaker": speaker, "text": key, "indices": [index, index + 1]},
-        "combined": {
-            "audio_files": [f"{item['metadata']['id']}.mp3"],
-            "audio_folder": "audio",
-            "voices": {n: f"flite {s.voice}, stretch {s.stretch}, resample {s.resample}" for n, s in cast.items()},
-            "sentences": sentences,
-            "times": times,
-            "duration": round(duration, 3),
-        },
+def _make(order: _Order) -> dict:
+    """Speak one recording and write it: whole or not at all."""
+    for _, _, key in asked(order.script):
+        key_index(order.script, key)  # refused before a minute of speech
+    samples, recording = speak(order.script, order.cast, MP3_DELAY_SECONDS[order.kbits])
+    data = mp3(samples, kbits=order.kbits)
+    order.path.with_suffix(".part").write_bytes(data)
+    order.path.with_suffix(".part").replace(order.path)
+    recording["combined"] |= {
+        "duration": round(duration_seconds(order.path), 3),
+        "made_from": order.made_from,
+        "sha256": hashlib.sha256(data).hexdigest(),
     }
+    return recording
+
+
+def _found(out: Path, orders: dict[str, _Order]) -> dict[str, dict]:
+    """Recordings that are there, whole, and made from just these scripts by this cast."""
+    found = {}
+    for path in (*out.glob("*.jsonl"), *out.glob("audio/spoken.jsonl")):
+        for line in _whole_lines(path):
+            combined = line["audio_data"]["combined"]
+            identity = Path(combined["audio_files"][0]).stem
+            order = orders.get(identity)
+            if order and combined.get("made_from") == order.made_from and _hash(order.path) == combined.get("sha256"):
+                found[identity] = {"combined": combined}
+    return found
+
+
+def _whole_lines(path: Path) -> Iterator[dict]:
+    """Lines of a file that a kill may have cut short."""
+    for line in path.read_text("utf8").splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
+
+
+def _hash(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def _write(path: Path, lines: Iterable[dict]) -> None:
+    path.with_suffix(".part").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    path.with_suffix(".part").replace(path)

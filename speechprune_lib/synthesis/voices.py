@@ -1,30 +1,37 @@
-"""Speakers made of an engine's voices: tempo, pitch and formants varied, silence trimmed, 16 kHz out."""
+"""Speakers made of the engines' voices: tempo, pitch and formants varied, silence trimmed, 16 kHz out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ..audio import SAMPLE_RATE_HZ
-from . import flite
-from .flite import Speech
+from .engines import engine
+from .speech import Speech
 
 LEAD_SECONDS, TAIL_SECONDS = 0.06, 0.1
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """One of flite's voices; `stretch` > 1 is slower, `resample` > 1 raises pitch, formants and tempo together."""
+    """One of an engine's voices; `stretch` > 1 is slower, `resample` > 1 raises pitch, formants and tempo together."""
 
     voice: str
     stretch: float = 1.0
     resample: float = 1.0
     gender: str = ""
+    engine: str = "flite"
+
+    @property
+    def name(self) -> str:
+        return f"{self.engine} {self.voice}, stretch {self.stretch}, resample {self.resample}"
 
     def say(self, text: str) -> Speech:
         """Speak one sentence, trimmed to 60 ms before its first and 100 ms after its last word."""
-        speech = flite.say(text, self.voice, self.stretch)
+        speech = engine(self.engine)(text, self.voice, self.stretch)
         factor = self.resample * speech.rate_hz / SAMPLE_RATE_HZ
         length = int(len(speech.samples) / factor)
         samples = np.interp(np.arange(length) * factor, np.arange(len(speech.samples)), speech.samples)
@@ -41,8 +48,28 @@ CAST = (
     Speaker("slt", 1.16, 1.1, "female"),
     Speaker("awb", 1.1, 1.0, "male"),
     Speaker("slt", 1.07, 0.92, "female"),
-    Speaker("kal16", 1.21, 1.0, "male"),
+    Speaker("joe", 1.05, 1.0, "male", "piper"),
     Speaker("awb", 1.16, 1.14, "female"),
+    Speaker("kal16", 1.21, 1.0, "male"),
+    Speaker("slt", 1.2, 1.05, "female"),
     Speaker("rms", 1.04, 1.08, "male"),
+    Speaker("awb", 1.2, 1.18, "female"),
+    Speaker("joe", 1.15, 0.94, "male", "piper"),
 )
-"""Speakers of the benchmark, women and men by turns; consecutive ones differ in voice."""
+"""SPIRAL-mini's speakers, women and men by turns; neighbours differ in voice. Piper's joe speaks in no training."""
+
+
+def read_cast(path: Path) -> tuple[Speaker, ...]:
+    """Speakers from a JSON list of objects with `Speaker`'s fields, such as `write_cast` writes.
+
+    Raises ValueError naming the entry that is none.
+    """
+    entries, speakers = json.loads(path.read_text("utf8")), []
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(f"{path} holds no list of speakers, expected such as {json.dumps([asdict(CAST[0])])}")
+    for number, entry in enumerate(entries):
+        try:
+            speakers.append(Speaker(**entry))
+        except TypeError as error:
+            raise ValueError(f"{path}, speaker {number}: {entry!r} is none ({error})") from error
+    return tuple(speakers)

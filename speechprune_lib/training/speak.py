@@ -25,7 +25,7 @@ from scipy.signal import fftconvolve, lfilter
 from tqdm import tqdm
 
 from ..audio import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from ..synthesis.flite import Speech
+from ..synthesis.speech import Speech
 from ..synthesis.voices import Speaker
 from .passages import Passage, passage_files, read_passages
 from .texts import Fact, everyday_sentences, facts, wordnet_sentences

@@ -15,7 +15,7 @@ from speechprune_lib.pruners.similarity import (
 )
 
 from . import reference
-from .prompts import random_prompt
+from .prompts import prompt_of, random_prompt
 
 FLAT_CLIP = frame_sizes(2197, 25)
 """87.89 s, SPIRAL's mean: 88 frames of a second, the last one of 22 tokens."""
@@ -32,6 +32,13 @@ def test_the_length_of_a_vector_does_not_matter_and_zero_is_similar_to_nothing()
     question = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
     audio = torch.tensor([[6.0, 8.0], [600.0, 800.0], [-4.0, 3.0], [0.0, 0.0]])
     torch.testing.assert_close(similarity(audio, question), torch.tensor([0.5, 0.5, 0, 0], dtype=torch.float64))
+
+
+def test_the_nearest_of_the_questions_tokens_can_count_instead_of_their_mean():
+    prompt = random_prompt(50, dim=16, words=7)
+    audio, question = prompt.audio.double(), prompt.question.double()
+    expected = torch.nn.functional.cosine_similarity(audio[:, None], question[None], dim=-1).amax(1)
+    torch.testing.assert_close(similarity(audio, question, "max"), expected, rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -60,6 +67,23 @@ def test_frames_of_three_with_a_ragged_end():
     assert frame_scores(scores, 3, "literal").tolist() == [6, 15, 7]
     assert frame_scores(scores, 3, "scaled").tolist() == [6, 15, 21]
     assert frame_sizes(6, 3).tolist() == [3, 3] and frame_sizes(2, 3).tolist() == [2]
+
+
+def test_a_frame_can_score_by_its_best_tokens_alone():
+    scores = torch.tensor([1, 2, 3, 4, 5, 6, 7], dtype=torch.float64)
+    assert frame_scores(scores, 3, "literal", best=2).tolist() == [5, 11, 7]
+    assert frame_scores(scores, 3, "scaled", best=2).tolist() == [5, 11, 14]
+    assert frame_scores(scores, 3, best=9).tolist() == frame_scores(scores, 3).tolist()  # no more than there are
+
+
+def test_what_matters_to_the_nearest_word_is_kept_by_max_and_not_by_mean():
+    """Token 0 is one of the question's words; token 1 lies between the words, and is near to none."""
+    question = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]])
+    audio = torch.tensor([[1.0, 0, 0], [1.0, 1.0, 0.2]])
+    attention = random_prompt(2, dim=3).first_attention()
+    prompt = prompt_of(audio, question, 25.0, attention)
+    assert SimilarityPhase(match="mean").select(prompt, 1).tolist() == [1]
+    assert SimilarityPhase(match="max").select(prompt, 1).tolist() == [0]
 
 
 def test_a_literal_short_frame_scores_nearer_to_zero_whatever_it_says():
@@ -141,6 +165,10 @@ def test_unknown_rules_are_refused():
         SimilarityPhase(budget_rule="floor")  # type: ignore[arg-type]
     with pytest.raises((ValueError, TypeError), match="padded"):
         SimilarityPhase(last_frame="padded")  # type: ignore[arg-type]
+    with pytest.raises((ValueError, TypeError), match="median"):
+        SimilarityPhase(match="median")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="frame_best is -1, expected a number of tokens, or 0"):
+        SimilarityPhase(frame_best=-1)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,4 +1,4 @@
-"""The builder with a stand-in for the speech engine: times, gaps, casting and refusals."""
+"""The builder with a stand-in for the speech engines: times, gaps, casting, resuming and refusals."""
 
 import json
 
@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechprune_lib.synthesis import build as module
-from speechprune_lib.synthesis.build import build, speak_item
-from speechprune_lib.synthesis.flite import Speech
+from speechprune_lib.audio import MP3_DELAY_SECONDS, load
+from speechprune_lib.synthesis import recording as module
+from speechprune_lib.synthesis.build import build
+from speechprune_lib.synthesis.recording import speak
+from speechprune_lib.synthesis.speech import Speech
+from speechprune_lib.synthesis.voices import CAST, Speaker
 
 ITEM = {
     "split": "test",
@@ -24,22 +27,46 @@ ITEM = {
 
 
 @pytest.fixture(autouse=True)
-def engine(monkeypatch):
-    """0.25 s a word, after 60 ms of lead and before 100 ms of tail, as the real one trims."""
+def said(monkeypatch) -> list[str]:
+    """0.25 s a word, after 60 ms of lead and before 100 ms of tail, as the real ones are trimmed."""
+    said = []
 
     def say(speaker, text):
+        said.append(text)
         words = tuple((w, 0.06 + 0.25 * i, 0.06 + 0.25 * (i + 1)) for i, w in enumerate(text.split()))
         samples = 0.1 * np.sin(np.arange(int((words[-1][2] + 0.1) * 16_000)) / 9)
         return Speech(samples.astype(np.float32), 16_000, words)
 
     monkeypatch.setattr(module.Speaker, "say", say)
+    return said
+
+
+def item(identity: str, **changes) -> dict:
+    return ITEM | {"metadata": ITEM["metadata"] | {"id": identity}} | changes
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A benchmark's folder, and a way to write its scripts."""
+
+    def write(*scripts, **questions):
+        (tmp_path / "texts/questions").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "texts/all.jsonl").write_text("".join(json.dumps(s) + "\n" for s in scripts))
+        for split, lines in questions.items():
+            (tmp_path / f"texts/questions/{split}.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+        return tmp_path
+
+    return write
+
+
+def lines(folder, split: str) -> list[dict]:
+    return [json.loads(line) for line in (folder / f"{split}.jsonl").read_text().splitlines()]
 
 
 def test_times_are_where_the_words_are():
-    samples, record = speak_item(ITEM)
+    samples, record = speak(ITEM, CAST)
     combined = record["combined"]
     assert combined["sentences"] == [s for turn in ITEM["transcript"] for s in turn["text"]]
-    assert combined["duration"] == pytest.approx(len(samples) / 16_000, abs=1e-3)
     for sentence, (start, end) in zip(combined["sentences"], combined["times"], strict=True):
         assert end - start == pytest.approx(0.25 * len(sentence.split()), abs=2e-3)
         assert np.abs(samples[int(start * 16_000) : int(end * 16_000)]).max() > 0.5
@@ -48,40 +75,146 @@ def test_times_are_where_the_words_are():
     assert all(0.51 - 1e-3 <= gap <= 0.86 + 1e-3 for gap in gaps[1:])  # between turns
 
 
-def test_the_key_sentence_is_a_half_open_range():
-    _, record = speak_item(ITEM)
-    assert record["key_sentences"] == {"speaker": "spk_1", "text": ITEM["original_key_sentence"], "indices": [1, 2]}
+@pytest.mark.parametrize("kbits", [24, 40])
+def test_times_are_those_of_the_file_as_it_is_decoded(folder, kbits):
+    root = folder(ITEM)
+    build(root / "texts", root, kbits=kbits)
+    combined = lines(root, "test")[0]["audio_data"]["combined"]
+    heard, (spoken, _) = load(root / "audio/meeting_test_00.mp3"), speak(ITEM, CAST)
+    delay = round(MP3_DELAY_SECONDS[kbits] * 16_000)
+    lags = range(delay - 300, delay + 300)
+    at = [float(heard[8000 + lag : 40_000 + lag] @ spoken[8000:40_000]) for lag in lags]
+    assert lags[int(np.argmax(at))] == delay
+    assert combined["duration"] == pytest.approx(len(heard) / 16_000, abs=1e-3)
+    assert combined["times"][0][0] == pytest.approx(0.06 + MP3_DELAY_SECONDS[kbits], abs=1e-3)
+
+
+def test_the_key_sentence_is_a_half_open_range(folder):
+    root = folder(ITEM)
+    build(root / "texts", root)
+    key = lines(root, "test")[0]["audio_data"]["key_sentences"]
+    assert key == {"speaker": "spk_1", "text": ITEM["original_key_sentence"], "indices": [1, 2]}
 
 
 def test_one_voice_per_speaker_women_and_men_by_turns():
-    _, record = speak_item(ITEM)
+    _, record = speak(ITEM, CAST)
     first, second = record["combined"]["voices"].values()
     assert first != second
-    by_name = {f"flite {s.voice}, stretch {s.stretch}, resample {s.resample}": s.gender for s in module.CAST}
+    by_name = {speaker.name: speaker.gender for speaker in CAST}
     assert {by_name[first], by_name[second]} == {"female", "male"}
+    assert [speaker.gender for speaker in CAST] == ["female", "male"] * 6
 
 
-def test_a_key_sentence_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="meeting_test_00: the key sentence occurs 0 times"):
-        speak_item(ITEM | {"original_key_sentence": "Not said."})
+def test_more_speakers_than_the_cast_has_are_refused():
+    with pytest.raises(ValueError, match="meeting_test_00 has 2 speakers, the cast has 1"):
+        speak(ITEM, CAST[:1])
 
 
-def test_build_writes_splits_and_repeats_its_bytes(tmp_path):
-    (tmp_path / "texts").mkdir()
-    other = ITEM | {"split": "dev", "metadata": ITEM["metadata"] | {"id": "meeting_dev_00"}}
-    (tmp_path / "texts/meeting.jsonl").write_text(json.dumps(ITEM) + "\n" + json.dumps(other) + "\n")
-    build(tmp_path / "texts", tmp_path)
-    first = (tmp_path / "audio/meeting_test_00.mp3").read_bytes()
-    build(tmp_path / "texts", tmp_path)
-    assert (tmp_path / "audio/meeting_test_00.mp3").read_bytes() == first
-    line = json.loads((tmp_path / "test.jsonl").read_text())
-    assert "split" not in line
-    samples, rate = soundfile.read(tmp_path / "audio/meeting_test_00.mp3")
-    assert rate == 16_000
-    assert len(samples) == pytest.approx(line["audio_data"]["combined"]["duration"] * 16_000, abs=16)
-    assert (tmp_path / "dev.jsonl").exists()
+def test_a_recording_that_fails_is_named_and_the_others_are_made(folder):
+    root = folder(item("meeting_test_01", original_key_sentence="Not said."), ITEM)
+    built = build(root / "texts", root)
+    assert built.spoken == 1
+    assert "the key sentence 'Not said.' occurs 0 times" in built.failed["meeting_test_01"]
+    assert [line["metadata"]["id"] for line in lines(root, "test")] == ["meeting_test_00"]
 
 
-def test_no_texts_is_an_error(tmp_path):
+def test_an_unknown_voice_is_named_and_nothing_is_lost(folder, monkeypatch):
+    monkeypatch.undo()
+    root = folder(ITEM)
+    built = build(root / "texts", root, cast=[Speaker("nobody"), Speaker("no one", engine="voices")])
+    assert "unknown flite voice 'nobody'" in str(built.failed) or "no speech engine 'voices'" in str(built.failed)
+    assert not (root / "test.jsonl").exists()
+
+
+def test_a_rerun_speaks_only_what_is_missing_or_changed(folder, said):
+    root = folder(ITEM, item("meeting_dev_00", split="dev"))
+    assert build(root / "texts", root).spoken == 2
+    bytes_before = (root / "audio/meeting_test_00.mp3").read_bytes()
+    rows_before = lines(root, "test")
+    said.clear()
+    built = build(root / "texts", root)
+    assert (built.spoken, built.found, said) == (0, 2, [])
+    (root / "audio/meeting_test_00.mp3").write_bytes(b"cut short")
+    assert build(root / "texts", root).spoken == 1
+    assert (root / "audio/meeting_test_00.mp3").read_bytes() == bytes_before
+    assert lines(root, "test") == rows_before
+    changed = item(
+        "meeting_dev_00", split="dev", transcript=[*ITEM["transcript"], {"speaker": "spk_2", "text": ["Bye."]}]
+    )
+    root = folder(ITEM, changed)
+    assert build(root / "texts", root).spoken == 1
+
+
+def test_a_killed_build_goes_on_where_it_was(folder, said, monkeypatch):
+    root = folder(ITEM, item("meeting_test_01"))
+    spoken_by_now = len([s for turn in ITEM["transcript"] for s in turn["text"]])
+    real = module.Speaker.say
+
+    def killed(speaker, text):
+        if len(said) == spoken_by_now + 1:
+            raise KeyboardInterrupt
+        return real(speaker, text)
+
+    monkeypatch.setattr(module.Speaker, "say", killed)
+    with pytest.raises(KeyboardInterrupt):
+        build(root / "texts", root)
+    monkeypatch.setattr(module.Speaker, "say", real)
+    built = build(root / "texts", root)
+    assert (built.found, built.spoken) == (1, 1)
+    assert len(lines(root, "test")) == 2
+
+
+def test_several_questions_share_a_recording(folder):
+    second = ITEM["test_question"] | {"question": "When do we meet?"}
+    several = item(
+        "meeting_long_00",
+        split="long",
+        test_question=[ITEM["test_question"], second],
+        original_key_sentence=["The key is under the mat.", "We meet at noon."],
+    )
+    root = folder(several)
+    build(root / "texts", root)
+    first, other = lines(root, "long")
+    assert [first["metadata"]["id"], other["metadata"]["id"]] == ["meeting_long_00_q1", "meeting_long_00_q2"]
+    assert first["audio_data"]["combined"] == other["audio_data"]["combined"]
+    assert other["audio_data"]["key_sentences"]["indices"] == [0, 1]
+    assert len(list((root / "audio").glob("*.mp3"))) == 1
+
+
+def test_further_questions_are_a_split_of_their_own(folder):
+    absent = {
+        "id": "absent_00",
+        "recording": "meeting_test_00",
+        "question": "Whose key is it?",
+        "choices": ["A. Not mentioned", "B. Ann's"],
+        "correct_answer": "A. Not mentioned",
+        "original_key_sentence": None,
+    }
+    root = folder(ITEM, absent=[absent])
+    build(root / "texts", root)
+    line = lines(root, "absent")[0]
+    assert line["audio_data"]["key_sentences"] is None
+    assert line["test_question"]["question"] == "Whose key is it?"
+    assert line["audio_data"]["combined"]["audio_files"] == ["meeting_test_00.mp3"]
+    root = folder(ITEM, absent=[absent | {"recording": "meeting_test_07"}])
+    with pytest.raises(ValueError, match="absent_00 asks about 'meeting_test_07', and there is no such script"):
+        build(root / "texts", root)
+
+
+def test_scripts_that_cannot_be_read_are_named(folder, tmp_path):
+    root = folder(ITEM, ITEM)
+    with pytest.raises(ValueError, match="the id 'meeting_test_00' is already another script's"):
+        build(root / "texts", root)
+    (root / "texts/all.jsonl").write_text(json.dumps(ITEM)[:50])
+    with pytest.raises(ValueError, match=r"all.jsonl:1 is not a line of JSON"):
+        build(root / "texts", root)
     with pytest.raises(FileNotFoundError, match=r"no \*\.jsonl transcripts"):
-        build(tmp_path, tmp_path / "out")
+        build(tmp_path / "nothing", root)
+
+
+def test_the_file_is_16_khz_mono(folder):
+    root = folder(ITEM)
+    build(root / "texts", root)
+    told = soundfile.info(root / "audio/meeting_test_00.mp3")
+    assert (told.samplerate, told.channels) == (16_000, 1)
+    assert "split" not in lines(root, "test")[0]

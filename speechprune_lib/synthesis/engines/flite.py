@@ -7,21 +7,13 @@ makes the C code call `exit`; callers that must survive that speak in a child pr
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
+from ..speech import Speech
+
 VOICES = ("slt", "rms", "awb", "kal16")
-
-
-@dataclass(frozen=True)
-class Speech:
-    """Mono float32 samples in [-1, 1] at `rate_hz`, and (word, start, end) in seconds for every word of the text."""
-
-    samples: np.ndarray
-    rate_hz: int
-    words: tuple[tuple[str, float, float], ...]
 
 
 class _Wave(ctypes.Structure):
