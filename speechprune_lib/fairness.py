@@ -50,8 +50,9 @@ def fairness(examples: Sequence[Example], answers: pd.DataFrame | None = None) -
     over the questions where one option stands alone; a strategy that is always wrong also gives something away).
     Properties: key sentences spread evenly over the recordings (Kolmogorov-Smirnov), no question asked twice.
     """
+    examples = [example for example in examples if example.choices]
     if not examples:
-        raise ValueError("got no examples, expected a benchmark's, as of load_benchmark")
+        raise ValueError("got no examples with choices, expected a benchmark's, as of load_benchmark")
     checks = [
         _letters(examples),
         _strategy("longest option", examples, lambda example: [len(option) for option in example.choices]),
@@ -66,7 +67,7 @@ def fairness(examples: Sequence[Example], answers: pd.DataFrame | None = None) -
 
 def _letters(examples: Sequence[Example]) -> Check:
     options = max(len(example.choices) for example in examples)
-    counts = np.bincount([example.answer for example in examples], minlength=options)
+    counts = np.bincount([example.answer or 0 for example in examples], minlength=options)
     # of k options each letter is right in 1 of k questions
     shares = [[1 / len(e.choices)] * len(e.choices) + [0.0] * (options - len(e.choices)) for e in examples]
     p_value = float(stats.chisquare(counts, np.sum(shares, axis=0)).pvalue)

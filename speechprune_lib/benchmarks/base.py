@@ -1,4 +1,4 @@
-"""`Example`: one multiple-choice question about one recording, as every benchmark's reader hands it over."""
+"""`Example`: one question about one recording, as every benchmark's reader hands it over."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from ..audio import Waveform, load
 
@@ -17,10 +19,11 @@ class BenchmarkError(ValueError):
 
 @dataclass(frozen=True)
 class Example:
-    """One question.
+    """One question: of several choices, or an open one.
 
-    `choices` are bare texts ("A. " removed) and `answer` indexes them. `key_spans` are the (start, end) in seconds of
-    the sentences that hold the answer, empty if unknown; `spans_estimated` marks times that were not stored but spread
+    `choices` are bare texts ("A. " removed) and `answer` indexes them. An open question has no choices, no `answer`,
+    and in `references` the forms in which its answer may be put, the plainest first. `key_spans` are the (start, end) in seconds of
+    the sentences that hold the answer, empty if unknown or if none does; `spans_estimated` marks times that were not stored but spread
     over the clip by counting words. `audio_path` is None where the recording was not asked for.
     """
 
@@ -28,18 +31,23 @@ class Example:
     audio_path: Path | None
     question: str
     choices: tuple[str, ...]
-    answer: int
+    answer: int | None
     transcript: str
     key_spans: tuple[tuple[float, float], ...]
     kind: str
     duration_s: float | None
     split: str
     spans_estimated: bool = False
+    references: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.choices and self.answer is None and all(self.references) and self.references:
+            return
         if len(self.choices) < 2 or len(set(self.choices)) < len(self.choices) or not all(self.choices):
-            raise ValueError(f"{self.id} has the choices {list(self.choices)}, expected two or more different texts")
-        if not 0 <= self.answer < len(self.choices):
+            raise ValueError(
+                f"{self.id} has the choices {list(self.choices)}, expected two or more different texts, or none and references"
+            )
+        if self.answer is None or not 0 <= self.answer < len(self.choices):
             raise ValueError(f"{self.id} has answer {self.answer}, expected 0..{len(self.choices) - 1}")
 
     def waveform(self) -> Waveform:
@@ -60,8 +68,16 @@ def benchmark_hash(examples: Iterable[Example]) -> str:
         fields = asdict(example)
         path = fields.pop("audio_path")
         fields["audio"] = path and _file_hash(path)
+        if not example.references:
+            del fields["references"]  # hashes of multiple-choice benchmarks are older than open questions
         digest.update(json.dumps(fields, sort_keys=True).encode() + b"\n")
     return digest.hexdigest()
+
+
+def complaint(error: ValidationError) -> str:
+    """The first thing pydantic found wrong with a record, in a line: where it is, and what was expected."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the line'}: {first['msg']}"
 
 
 def _file_hash(path: Path) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from string import ascii_uppercase
 
 _LABELLED = re.compile(r"\s*\(?([A-Za-z])\s*[.):]\s*(.+?)\s*", re.DOTALL)
+_BRACKETED = re.compile(r"\(([A-Z])\)")
 _LETTER_ALONE = re.compile(r"\s*\(?([A-Za-z])\s*[.):]?\s*")
 
 
@@ -37,6 +39,23 @@ def answer_index(choices: Sequence[str], correct_answer: str) -> int:
         if candidates.count(wanted) == 1:
             return candidates.index(wanted)
     raise ValueError(f"the correct answer {correct_answer!r} is not exactly one of the choices {list(choices)}")
+
+
+def split_options(text: str) -> tuple[str, tuple[str, ...]]:
+    """A question with its options in one text ("When? (A) Today; (B) Tomorrow.") -> "When?", ("(A) Today;", ...).
+
+    Where an option starts each line, brackets within lines are text. Raises ValueError unless the options' letters are
+    A, B, ... in this order.
+    """
+    found = list(_BRACKETED.finditer(text))
+    leading = [match for match in found if not text[: match.start()].rpartition("\n")[2].strip()]
+    markers = leading or found
+    letters = "".join(match[1] for match in markers)
+    if len(letters) < 2 or not ascii_uppercase.startswith(letters):
+        raise ValueError(f"no options (A), (B), ... in this order in {text!r}, found {letters or 'none'}")
+    starts = [match.start() for match in markers]
+    printed = [text[start:end].strip() for start, end in pairwise([*starts, len(text)])]
+    return text[: starts[0]].strip(), tuple(printed)
 
 
 def _labels_and_texts(choices: Sequence[str]) -> list[tuple[str, str]]:

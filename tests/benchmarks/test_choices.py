@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from speechprune_lib.benchmarks.choices import answer_index, strip_labels
+from speechprune_lib.benchmarks.choices import answer_index, split_options, strip_labels
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,22 @@ def test_the_answer_is_found(choices: list[str], correct: str, index: int) -> No
 def test_an_answer_that_fits_no_choice_or_two_is_refused(choices: list[str], correct: str) -> None:
     with pytest.raises(ValueError, match="not exactly one of the choices"):
         answer_index(choices, correct)
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "options"),
+    [
+        ("When?\n(A) Today;\n(B) Tomorrow.", "When?", ("(A) Today;", "(B) Tomorrow.")),
+        ("When? (A) Today; (B) Tomorrow.", "When?", ("(A) Today;", "(B) Tomorrow.")),
+        ("Who?\n (A) Ann\n(B) Both (A) and (C)\n(C) Cy", "Who?", ("(A) Ann", "(B) Both (A) and (C)", "(C) Cy")),
+        ("What does (C) mean?\n(A) two\nlines\n(B) one", "What does (C) mean?", ("(A) two\nlines", "(B) one")),
+    ],
+)
+def test_options_are_split_off_the_question(text: str, question: str, options: tuple[str, ...]) -> None:
+    assert split_options(text) == (question, options)
+
+
+@pytest.mark.parametrize("text", ["", "When?", "When? (A) Today", "When? (B) Today (A) Tomorrow", "(A) a (B) b (B) c"])
+def test_a_text_without_options_in_order_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no options"):
+        split_options(text)

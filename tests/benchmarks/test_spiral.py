@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
@@ -12,7 +13,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechprune_lib.benchmarks import BENCHMARKS, BenchmarkError, Example, benchmark_hash, load_benchmark
+from speechprune_lib.benchmarks import (
+    BENCHMARKS,
+    BenchmarkError,
+    Example,
+    benchmark_hash,
+    load_benchmark,
+    stream_benchmark,
+)
 
 SENTENCES = ["Good morning all.", "The kiln is now green.", "It was red before.", "Any questions at all today?"]
 TIMES = [[0.0, 1.0], [1.2, 2.5], [2.7, 3.5], [3.9, 5.5]]
@@ -152,6 +160,48 @@ def test_what_is_no_json_is_named_and_blank_lines_pass(tmp_path) -> None:
         load_benchmark("spiral", root=tmp_path)
 
 
+@pytest.mark.parametrize("kept", [1, 60, -20])
+def test_a_truncated_line_is_named(tmp_path, kept: int) -> None:
+    path = write(tmp_path, RECORD, changed("metadata", "id", "cut")) / "data.jsonl"
+    whole, cut = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(whole + cut[:kept])
+    with pytest.raises(BenchmarkError, match=r"data\.jsonl:2: not a line of JSON"):
+        load_benchmark("spiral", root=tmp_path, need_audio=False)
+
+
+def test_a_line_cut_within_a_letter_is_named(tmp_path) -> None:
+    path = write(tmp_path, RECORD) / "data.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"transcript": "caf\xc3')
+    with pytest.raises(BenchmarkError, match=r"data\.jsonl:2: not a line of JSON"):
+        load_benchmark("spiral", root=tmp_path, need_audio=False)
+
+
+def test_reading_is_lazy(tmp_path) -> None:
+    path = write(tmp_path, RECORD) / "data.jsonl"
+    path.write_text(path.read_text() + "{oops\n")
+    examples = stream_benchmark("spiral", root=tmp_path, need_audio=False)
+    assert next(examples).id == "lecture_0"
+    with pytest.raises(BenchmarkError, match=r"data\.jsonl:2"):
+        next(examples)
+
+
+def test_wrong_places_are_told_before_the_first_example_is_asked_for(tmp_path) -> None:
+    for name in ("spiral-mini", "spiral"):
+        with pytest.raises((BenchmarkError, FileNotFoundError)):
+            stream_benchmark(name, root=tmp_path)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path) -> None:
+    line = json.dumps(changed("audio_data", "combined", "sentences", [*SENTENCES, "And so on. " * 500])) + "\n"
+    lines = [line.replace('"lecture_0"', f'"lecture_{number}"') for number in range(2000)]
+    (tmp_path / "data.jsonl").write_text("".join(lines))
+    tracemalloc.start()
+    count = sum(1 for _ in stream_benchmark("spiral", root=tmp_path, need_audio=False))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 2000 and peak < (tmp_path / "data.jsonl").stat().st_size / 8
+
+
 def test_missing_recordings_say_where_to_get_them(tmp_path) -> None:
     write(tmp_path, RECORD)
     with pytest.raises(BenchmarkError, match=r"data\.jsonl:1: no recording .*duke\.box\.com.* no stated licence"):
@@ -167,10 +217,19 @@ def test_a_damaged_recording_is_named(tmp_path) -> None:
         load_benchmark("spiral", root=tmp_path)
 
 
-def test_wrong_names_splits_and_folders(tmp_path) -> None:
+def test_what_was_fetched_is_found(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SPEECHPRUNE_CACHE", str(tmp_path))
+    write(tmp_path / "spiral", RECORD)
+    assert [example.id for example in load_benchmark("spiral", need_audio=False)] == ["lecture_0"]
+    with pytest.raises(BenchmarkError, match=r"does not hold data_h\.jsonl: `speechprune fetch spiral`"):
+        load_benchmark("spiral-h", need_audio=False)
+
+
+def test_wrong_names_splits_and_folders(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SPEECHPRUNE_CACHE", str(tmp_path / "empty"))
     write(tmp_path, timed(), file="dev.jsonl")
     for name, split, root, message in [
-        ("spiral-maxi", "test", None, r"'spiral-maxi', expected one of \['spiral', 'spiral-h', 'spiral-mini'\]"),
+        ("spiral-maxi", "test", None, r"'spiral-maxi', expected one of \['cn-coll.*, 'spiral-mini'\]"),
         ("spiral", "test", None, "pass root="),
         ("spiral", "dev", tmp_path, "no split 'dev'"),
         ("spiral-mini", "train", tmp_path, r"no split 'train', expected one of \['dev'\]"),
@@ -181,7 +240,7 @@ def test_wrong_names_splits_and_folders(tmp_path) -> None:
         load_benchmark("spiral", root=tmp_path)
     with pytest.raises(FileNotFoundError, match="clone the repository"):
         load_benchmark(root=tmp_path / "nowhere")
-    assert set(BENCHMARKS) == {"spiral-mini", "spiral", "spiral-h"}
+    assert set(BENCHMARKS) == {"spiral-mini", "spiral", "spiral-h", "dream-tts", "cn-college-listen"}
 
 
 def test_the_hash_follows_content_not_place(tmp_path) -> None:
