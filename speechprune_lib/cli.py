@@ -1,14 +1,10 @@
-"""The command line: ask one recording a question, or a benchmark all of its questions.
-
-Bad input ends with one line on stderr and exit code 2; a traceback would be a bug of ours.
-"""
+"""The command line: ask one recording a question, or a benchmark all of its questions."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast, get_args
 
@@ -16,6 +12,8 @@ import typer
 
 from .audio import SAMPLE_RATE_HZ, Waveform, load
 from .benchmarks import BENCHMARKS, load_benchmark
+from .cli_benchmarks import app as benchmarks_app
+from .cli_errors import plain_errors
 from .conditions import ORDER, conditions
 from .evaluate import evaluate, open_store
 from .fairness import fairness
@@ -43,6 +41,8 @@ app = typer.Typer(
     add_completion=False,
 )
 
+app.add_typer(benchmarks_app)
+
 Model = Annotated[str, typer.Option(help=f"auto, {', '.join(MODELS)}")]
 
 
@@ -67,7 +67,7 @@ def ask(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Answer a question about a recording, and tell which part of it the answer was read from."""
-    with _plain_errors():
+    with plain_errors():
         # whatever can be refused at once is refused before a model is loaded
         pruner = _checked(question, choices, method, rate)
         if save_audio is not None:
@@ -98,7 +98,7 @@ def evaluate_command(
     stale: Annotated[str, typer.Option(help="another run's answers in --out: refuse, keep or discard")] = "refuse",
 ) -> None:
     """Ask a benchmark's questions under every method, rate and seed; goes on where it was stopped."""
-    with _plain_errors():
+    with plain_errors():
         # a misspelt word or number is told before a model is loaded
         names = [name.strip() for name in methods.split(",")]
         shares, draws = _numbers(rates, float), _numbers(seeds, int)
@@ -121,7 +121,7 @@ def check(
     root: Annotated[Path | None, typer.Option(help="folder of a benchmark that is not shipped")] = None,
 ) -> None:
     """What a benchmark's questions give away to a reader who never listens; ends with 1 if a check fails."""
-    with _plain_errors():
+    with plain_errors():
         checks = fairness(load_benchmark(benchmark, split, root, need_audio=False))
     typer.echo(checks.drop(columns="named").round(3).to_string(index=False, na_rep=""))
     for name, named in zip(checks["check"], checks["named"], strict=True):
@@ -143,15 +143,6 @@ def models() -> None:
     """List the models."""
     for name in MODELS:
         typer.echo(name)
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, OSError, RuntimeError) as error:
-        typer.echo("speechprune: " + " ".join(str(error).split()), err=True)
-        raise typer.Exit(2) from error
 
 
 def _checked(question: str, choices: list[str] | None, method: str, rate: float) -> Pruner:

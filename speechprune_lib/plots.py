@@ -168,6 +168,45 @@ def frame_alignment(
     return figure
 
 
+def key_places(places: Sequence[tuple[str, float, float, float]]) -> Figure:
+    """Every recording as a line, its key sentence as a mark on it, sorted by where that begins; 30 s are marked.
+
+    places: (kind of recording, length, start and end of the key sentence) in seconds.
+    """
+    kinds = dict(zip(sorted({kind for kind, *_ in places}), PALETTE, strict=False))
+    with _figure(4.2) as (figure, axes):
+        for row, (kind, length, start, end) in enumerate(sorted(places, key=lambda place: place[2])):
+            axes.plot([0, length], [row, row], color="0.85", linewidth=1.2, zorder=1)
+            axes.plot([start, end], [row, row], color=kinds[kind], linewidth=2.4, zorder=2, solid_capstyle="butt")
+        axes.axvline(30, color="0.25", linestyle="--", linewidth=1.2)
+        axes.set(xlabel="time (s)", ylabel="recordings", yticks=[], xlim=(0, None), ylim=(len(places), -1))
+        handles = [mpl.lines.Line2D([], [], color=colour, linewidth=2.4, label=kind) for kind, colour in kinds.items()]
+        handles.append(mpl.lines.Line2D([], [], color="0.25", linestyle="--", label="30 s"))
+        figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def letters(shares: pd.DataFrame) -> Figure:
+    """How often each letter is the right one: a group of bars a benchmark (rows), against an even key.
+
+    shares: of its questions, a column a letter.
+    """
+    with _figure(3.2) as (figure, axes):
+        width = 0.8 / len(shares)
+        for place, (name, line) in enumerate(shares.iterrows()):
+            at = np.arange(len(line)) + width * (place - (len(shares) - 1) / 2)
+            axes.bar(
+                at, line, width=0.92 * width, color=PALETTE[place], label=str(name), hatch=("", "//", "..")[place % 3]
+            )
+        axes.axhline(1 / shares.shape[1], color="0.25", linestyle="--", linewidth=1.2, label="even")
+        names = [str(column) for column in shares.columns]
+        axes.set(xticks=range(len(names)), xticklabels=names, xlabel="letter", ylabel="right answers")
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.grid(visible=False, axis="x")
+        figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
 @contextmanager
 def _figure(height: float, rows: int = 1, **options: Any) -> Iterator[tuple[Figure, Any]]:
     """A figure in the house's style; closed for pyplot, so that a notebook shows it once, as the cell's value."""

@@ -45,6 +45,10 @@ FIGURES = {
     "timeline with similarity": lambda: plots.kept_timeline(plans(), 25.0, KEY, noise(20).tolist()),
     "seconds": lambda: plots.seconds_bars(noise(20).tolist(), [15.0] * 20, KEY),
     "attention": lambda: plots.attention_heatmap(noise(30, 30), noise(30).tolist(), start=100),
+    "key places": lambda: plots.key_places([("lecture", 90.0, 40.0, 44.0), ("meeting", 80.0, 10.0, 13.0)]),
+    "letters": lambda: plots.letters(
+        pd.DataFrame([[0.1, 0.6, 0.3], [0.3, 0.3, 0.4]], index=["one", "two"], columns=[*"ABC"])
+    ),
     "alignment": lambda: plots.frame_alignment(noise(8000) - 0.5, noise(80, 50), 16_000, 0.01, 0.04),
 }
 

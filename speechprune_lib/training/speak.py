@@ -25,8 +25,8 @@ from scipy.signal import fftconvolve, lfilter
 from tqdm import tqdm
 
 from ..audio import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from ..synthesis.speech import Speech
-from ..synthesis.voices import Speaker
+from ..synthesis.speaking.speech import Speech
+from ..synthesis.speaking.voices import Speaker
 from .passages import Passage, passage_files, read_passages
 from .texts import Fact, everyday_sentences, facts, wordnet_sentences
 

@@ -17,8 +17,8 @@ from typing import Literal
 
 from tqdm import tqdm
 
-from ..audio import MP3_DELAY_SECONDS, duration_seconds, mp3
-from .parallel import each
+from ...audio import MP3_DELAY_SECONDS, duration_seconds, mp3
+from ..parallel import each
 from .recording import speak
 from .records import asked, json_lines, key_index, splits
 from .voices import CAST, Speaker

@@ -6,9 +6,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from speechprune_lib.synthesis.engines import ENGINES, engine, piper, styletts2
-from speechprune_lib.synthesis.speech import as_one
-from speechprune_lib.synthesis.voices import CAST, read_cast
+from speechprune_lib.synthesis.speaking.engines import ENGINES, engine, piper, styletts2
+from speechprune_lib.synthesis.speaking.speech import as_one
+from speechprune_lib.synthesis.speaking.voices import CAST, read_cast
 
 FAKE = """
 import numpy as np

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..audio import SAMPLE_RATE_HZ
+from ...audio import SAMPLE_RATE_HZ
 from .voices import Speaker
 
 GAP_SECONDS = (0.2, 0.45)

@@ -7,11 +7,11 @@ import pytest
 import soundfile
 
 from speechprune_lib.audio import MP3_DELAY_SECONDS, load
-from speechprune_lib.synthesis import recording as module
-from speechprune_lib.synthesis.build import build
-from speechprune_lib.synthesis.recording import speak
-from speechprune_lib.synthesis.speech import Speech
-from speechprune_lib.synthesis.voices import CAST, Speaker
+from speechprune_lib.synthesis.speaking import recording as module
+from speechprune_lib.synthesis.speaking.build import build
+from speechprune_lib.synthesis.speaking.recording import speak
+from speechprune_lib.synthesis.speaking.speech import Speech
+from speechprune_lib.synthesis.speaking.voices import CAST, Speaker
 
 ITEM = {
     "split": "test",

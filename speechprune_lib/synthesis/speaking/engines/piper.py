@@ -30,7 +30,7 @@ def say(text: str, voice: str, stretch: float = 1.0) -> Speech:
 
 def _piper() -> Any:
     if find_spec("piper") is None:
-        raise ModuleNotFoundError("Piper is not installed: pip install speechprune-lib[synthesis]")
+        raise ModuleNotFoundError("Piper is not installed: pip install 'speechprune-lib[synthesis]'")
     import piper
 
     return piper

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio import SAMPLE_RATE_HZ
+from ...audio import SAMPLE_RATE_HZ
 from .engines import engine
 from .speech import Speech
 

