@@ -33,6 +33,7 @@ from .texts import Fact, everyday_sentences, facts, wordnet_sentences
 WINDOWS_PER_SHARD = 60
 CLIP_WINDOWS = (1, 1, 2, 3)  # a clip of sentences fills one of these numbers of windows
 EVERYDAY_FROM, PASSAGES_FROM = 38, 42
+VOICES = ("slt", "slt", "rms", "rms", "awb", "awb", "kal16")  # kal16 is the hardest to understand
 FACT_SHARE = 0.3  # of all sentences; the rest is WordNet's
 
 
@@ -165,7 +166,7 @@ def _cast(rng: random.Random, passage: Passage) -> dict[str, tuple[Speaker, floa
 
 def _draw(rng: random.Random) -> tuple[Speaker, float, float]:
     """A speaker, a gain and a spectral tilt."""
-    voice = rng.choice(("slt", "slt", "rms", "rms", "awb", "awb", "kal16"))
+    voice = rng.choice(VOICES)
     stretch, resample = rng.uniform(0.85, 1.2), rng.uniform(0.86, 1.22 if voice != "slt" else 1.15)
     gain, tilt = 10 ** rng.uniform(-1.0, -0.15), rng.uniform(-0.5, 0.5)
     return Speaker(voice, stretch, resample), gain, tilt
