@@ -12,6 +12,8 @@ import typer
 def plain_errors() -> Iterator[None]:
     try:
         yield
+    except (typer.Abort, typer.Exit):  # RuntimeErrors too, and no errors
+        raise
     except (ValueError, OSError, RuntimeError, ImportError) as error:
         typer.echo("speechprune: " + " ".join(str(error).split()), err=True)
         raise typer.Exit(2) from error

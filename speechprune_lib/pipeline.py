@@ -1,6 +1,6 @@
 """From scripts to a benchmark that has been listened to and checked: the stages of `synthesis`, one after the other.
 
-OUT/texts/           scripts (stage 1; see `synthesis.transcripts` for having them written)
+OUT/texts/           scripts (stage 1; see `synthesis.writing.transcripts` for having them written)
 OUT/SPLIT.jsonl      questions with their recordings in OUT/audio/ (stage 2)
 OUT/quality/SPLIT.json  the report, its card, and the rows behind it (stage 3)
 OUT/quality/SPLIT.checks.csv  what the questions give away (stage 4)
@@ -10,6 +10,7 @@ Every stage does only what is missing, so the whole can be run again after a kil
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +21,16 @@ from .benchmarks import Example, load_benchmark
 from .evaluate import evaluate, open_store
 from .fairness import fairness
 from .models.base import SpeechModel
+from .synthesis.listening.heard import ClipQuality
 from .synthesis.listening.opinion import Opinion
 from .synthesis.listening.quality import measure, quality_card
 from .synthesis.listening.recognizers import Recognizer
 from .synthesis.listening.report import BenchmarkReport, make_report, write_report
-from .synthesis.listening.spoken import SpokenClip, read_spoken
+from .synthesis.listening.spoken import read_spoken
 from .synthesis.speaking.build import Built, build
+from .synthesis.speaking.records import spiral_scripts
 from .synthesis.speaking.voices import CAST, Speaker
+from .synthesis.writing.scripts import write_whole
 from .synthesis.writing.transcripts import store_scripts
 from .synthesis.writing.writers.files import hand_written
 
@@ -52,7 +56,7 @@ def synthesize(
     scripts: Path | None = None,
     *,
     cast: Sequence[Speaker] = CAST,
-    workers: int | None = None,
+    workers: int | None = 1,
     recognizer: Recognizer | None = None,
     opinion: Opinion | None = None,
     model: SpeechModel | None = None,
@@ -67,41 +71,44 @@ def synthesize(
         store_scripts(hand_written(scripts), out)
     done = Synthesized(build(out / "texts", out, cast, workers, progress=progress))
     done.failed.update(done.built.failed)
-    for split in sorted(path.stem for path in out.glob("*.jsonl")):
-        clips = list(read_spoken(out, split))
-        done.reports[split] = _report(out, split, clips, recognizer, opinion, workers, progress, done.failed)
-        examples = load_benchmark("spiral-mini", split, out)
-        if any(example.choices for example in examples):
+    clips = {split: list(read_spoken(out, split)) for split in done.built.splits}
+    rows: tuple[ClipQuality, ...] = ()
+    if recognizer is not None:
+        together = [clip for split in clips.values() for clip in split]  # splits may share recordings
+        measured = measure(
+            together, recognizer, opinion, out / "quality" / "rows.jsonl", workers=workers, progress=progress
+        )
+        done.failed.update(measured.failed)
+        rows = measured.rows
+    for split, of_split in clips.items():
+        heard = {clip.audio.stem for clip in of_split}
+        done.reports[split] = make_report(out.name, split, of_split, [row for row in rows if row.recording in heard])
+        if recognizer is not None:
+            card = quality_card(out.name, of_split, recognizer, opinion)
+            write_report(done.reports[split], card, out / "quality" / f"{split}.json")
+        if examples := [example for example in load_benchmark("spiral-mini", split, out) if example.choices]:
             done.checks[split] = _checked(out, split, examples, model, progress)
     return done
 
 
-def _report(
-    out: Path,
-    split: str,
-    clips: list[SpokenClip],
-    recognizer: Recognizer | None,
-    opinion: Opinion | None,
-    workers: int | None,
-    progress: bool,
-    failed: dict[str, str],
-) -> BenchmarkReport:
-    if recognizer is None:
-        return make_report(out.name, split, clips)
-    rows = out / "quality" / "rows.jsonl"  # of all splits: they may share recordings
-    measured = measure(clips, recognizer, opinion, rows, workers=workers, progress=progress)
-    failed.update(measured.failed)
-    report = make_report(out.name, split, clips, measured.rows)
-    write_report(report, quality_card(out.name, clips, recognizer, opinion), out / "quality" / f"{split}.json")
-    return report
+def respeak(
+    annotations: Path, out: Path, *, cast: Sequence[Speaker] = CAST, workers: int | None = 1, progress: bool = True
+) -> Built:
+    """SPIRAL, re-spoken: the released annotations (`data.jsonl`) spoken by a cast of one's own into `out/test.jsonl`.
+
+    Not SPIRAL's recordings: read it under the name "spiral-respoken", which goes wherever a result goes. The texts carry
+    no stated licence: keep `out` to yourself. Raises as `build` does.
+    """
+    write_whole(out / "texts" / "test.jsonl", "".join(json.dumps(one) + "\n" for one in spiral_scripts(annotations)))
+    return build(out / "texts", out, cast, workers, progress=progress)
 
 
 def _checked(out: Path, split: str, examples: list[Example], model: SpeechModel | None, progress: bool) -> pd.DataFrame:
     answers = None
+    (out / "quality").mkdir(exist_ok=True)
     if model is not None:
         with open_store(out / "quality" / f"{split}.blind.sqlite", model, out.name, examples, stale="discard") as store:
             answers = evaluate(model, examples, ["no-audio", "original"], store=store, progress=progress)
     checks = fairness(examples, answers)
-    (out / "quality").mkdir(exist_ok=True)
     checks.to_csv(out / "quality" / f"{split}.checks.csv", index=False)
     return checks

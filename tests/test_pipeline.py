@@ -91,7 +91,7 @@ def test_a_blind_model_that_is_right_too_often_fails_the_build(tmp_path, engine,
     path.write_text("".join(json.dumps(item) + "\n" for item in one_letter))
     always_b = FakeModel()
     monkeypatch.setattr(always_b, "next_logits", lambda prompt: torch.eye(128)[ord("B")])
-    done = synthesize(tmp_path / "unfair", path, model=always_b, progress=False)
+    done = synthesize(tmp_path / "unfair", path, model=always_b, workers=None, progress=False)
     assert {"test: always B", "test: no audio (of 5)"} <= {*done.unfair}
     assert done.failed == {}
     monkeypatch.setitem(MODELS, "fake", lambda **_options: always_b)
@@ -107,7 +107,7 @@ def test_what_cannot_be_spoken_is_named_and_the_rest_is_checked(tmp_path, engine
     texts = tmp_path / "some/texts"
     texts.mkdir(parents=True)
     (texts / "test.jsonl").write_text(json.dumps(script(0, *FACTS[0])) + "\n" + json.dumps(broken) + "\n")
-    done = synthesize(tmp_path / "some", progress=False)
+    done = synthesize(tmp_path / "some", workers=None, progress=False)
     assert list(done.failed) == ["meeting_1"]
     assert done.reports["test"].items == 1
 

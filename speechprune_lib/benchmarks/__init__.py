@@ -41,6 +41,13 @@ def _spiral(file: str) -> Reader:
     return read
 
 
+def _respoken(split: str, root: Path | None, need_audio: bool) -> Iterator[Example]:
+    _refuse_other_splits("SPIRAL, re-spoken,", split, "all of it")
+    if root is None:
+        raise BenchmarkError("SPIRAL, re-spoken, is made on your own computer: `speechprune respeak`, then pass root=")
+    return _spiral_mini(split, root, need_audio)
+
+
 def _fetched(file: str) -> Path:
     from .fetch import default_folder  # what downloads is slow to load
 
@@ -75,6 +82,7 @@ BENCHMARKS: dict[str, Reader] = {
     "spiral-mini": _spiral_mini,
     "spiral": _spiral(ANNOTATIONS),
     "spiral-h": _spiral(HARD_ANNOTATIONS),
+    "spiral-respoken": _respoken,
     "dream-tts": _audiollms("dream-tts", "AudioLLMs/dream_tts_mcq_test", kind="dialogue"),
     "cn-college-listen": _audiollms("cn-college-listen", "AudioLLMs/cn_college_listen_mcq_test", kind="listening test"),
 }

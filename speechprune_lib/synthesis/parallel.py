@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 Outcome = tuple[str, Any, str]
 """(the job's key, its result, what went wrong or "")."""
+
+DIED = (
+    "its process died: out of memory, a crash in a C library, or a script that starts processes outside of "
+    '`if __name__ == "__main__":`'
+)
 
 
 def each(work: Callable[..., Any], jobs: Mapping[str, tuple], workers: int | None = None) -> Iterator[Outcome]:
@@ -25,14 +30,17 @@ def each(work: Callable[..., Any], jobs: Mapping[str, tuple], workers: int | Non
     for outcome in _pooled(work, jobs, workers):
         del left[outcome[0]]
         yield outcome
-    for key, arguments in left.items():
-        alone = list(_pooled(work, {key: arguments}, 1))
-        yield alone[0] if alone else (key, None, "its process died")
+    with ThreadPoolExecutor(workers) as threads:
+        alone = {key: threads.submit(lambda job: list(_pooled(work, job, 1)), {key: left[key]}) for key in left}
+        for key, future in alone.items():
+            outcomes = future.result()
+            yield outcomes[0] if outcomes else (key, None, DIED)
 
 
 def _pooled(work: Callable[..., Any], jobs: Mapping[str, tuple], workers: int) -> Iterator[Outcome]:
     """Outcomes until all jobs are done or a worker died; those without one are left out."""
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    try:
         futures = [pool.submit(_outcome, key, work, arguments) for key, arguments in jobs.items()]
         for future in as_completed(futures):
             try:
@@ -40,6 +48,8 @@ def _pooled(work: Callable[..., Any], jobs: Mapping[str, tuple], workers: int) -
             except BrokenProcessPool:
                 continue
             yield outcome
+    finally:  # whoever stops listening, as with Ctrl-C, waits for the jobs in progress only
+        pool.shutdown(cancel_futures=True)
 
 
 def _outcome(key: str, work: Callable[..., Any], arguments: tuple) -> Outcome:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from speechprune_lib.synthesis.parallel import each
+from speechprune_lib.synthesis.parallel import DIED, each
 
 
 def work(number: int) -> int:
@@ -25,4 +25,4 @@ def test_what_fails_is_told_and_the_rest_is_done(workers):
 
 def test_a_process_that_dies_fails_alone():
     outcomes = {key: (result, error) for key, result, error in each(work, {str(n): (n,) for n in (4, 5, 6)}, 2)}
-    assert outcomes == {"4": (16, ""), "5": (None, "its process died"), "6": (36, "")}
+    assert outcomes == {"4": (16, ""), "5": (None, DIED), "6": (36, "")}

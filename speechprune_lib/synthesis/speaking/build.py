@@ -19,17 +19,20 @@ from tqdm import tqdm
 
 from ...audio import MP3_DELAY_SECONDS, duration_seconds, mp3
 from ..parallel import each
+from ..writing.scripts import write_whole
 from .recording import speak
-from .records import asked, json_lines, key_index, splits
+from .records import further_questions, lines_of, read_scripts
 from .voices import CAST, Speaker
 
 
 @dataclass
 class Built:
-    """What became of a build: recordings spoken now, found done already, and failed (id -> why)."""
+    """What became of a build: recordings spoken now, and found done already; the splits that now stand; what failed
+    (id, or file and line -> why)."""
 
     spoken: int = 0
     found: int = 0
+    splits: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -59,15 +62,19 @@ def build(
 ) -> Built:
     """Write `out/{split}.jsonl` and `out/audio/{id}.mp3` for every script of `texts/*.jsonl`.
 
-    A recording that cannot be made is named in the result and left out, with its questions; the others are made, and
-    a rerun makes what is missing. workers: processes, None for none but this. Raises FileNotFoundError for no scripts,
-    ValueError for a broken line and for two scripts of one id.
+    A script, question or recording that is no good is named in the result and left out; the others are made, and a
+    rerun makes what is missing. A split that an earlier build made and that is no more is deleted. workers: processes,
+    None for none but this, where an engine that ends its process ends this one. Raises FileNotFoundError for no scripts.
     """
-    scripts = _scripts(texts)
+    built = Built()
+    scripts = read_scripts(texts, built.failed)
+    if not scripts and not built.failed:
+        raise FileNotFoundError(f"no *.jsonl transcripts in {texts}")
+    further = further_questions(texts, scripts, built.failed)
     (out / "audio").mkdir(parents=True, exist_ok=True)
     orders = {i: _Order(s, tuple(cast), out / "audio" / f"{i}.mp3", kbits) for i, s in scripts.items()}
     recordings = _found(out, orders)
-    built = Built(found=len(recordings))
+    built.found = len(recordings)
     jobs = {identity: (order,) for identity, order in orders.items() if identity not in recordings}
     journal = out / "audio" / "spoken.jsonl"
     outcomes = each(_make, jobs, workers)
@@ -76,33 +83,20 @@ def build(
             built.failed[identity] = error
             continue
         recordings[identity] = recording
-        with journal.open("a") as lines:
-            lines.write(json.dumps({"audio_data": recording}) + "\n")
+        with journal.open("a") as journalled:
+            journalled.write("\n" + json.dumps({"audio_data": recording}))  # whole, after a line that a kill cut short
         built.spoken += 1
-    in_order = {identity: recordings[identity] for identity in scripts if identity in recordings}
-    for split, lines in splits(texts, scripts, in_order).items():
-        _write(out / f"{split}.jsonl", lines)
+    splits = lines_of(scripts, further, recordings)
+    for split, lines in splits.items():
+        write_whole(out / f"{split}.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    _delete_others(out, splits)
+    built.splits = tuple(sorted(splits))
     journal.unlink(missing_ok=True)  # all that it holds stands in the splits now
     return built
 
 
-def _scripts(texts: Path) -> dict[str, dict]:
-    scripts: dict[str, dict] = {}
-    for path in sorted(texts.glob("*.jsonl")):
-        for script in json_lines(path):
-            identity = script["metadata"]["id"]
-            if identity in scripts:
-                raise ValueError(f"{path}: the id {identity!r} is already another script's: make ids unique")
-            scripts[identity] = script
-    if not scripts:
-        raise FileNotFoundError(f"no *.jsonl transcripts in {texts}")
-    return scripts
-
-
 def _make(order: _Order) -> dict:
     """Speak one recording and write it: whole or not at all."""
-    for _, _, key in asked(order.script):
-        key_index(order.script, key)  # refused before a minute of speech
     samples, recording = speak(order.script, order.cast, MP3_DELAY_SECONDS[order.kbits])
     data = mp3(samples, kbits=order.kbits)
     order.path.with_suffix(".part").write_bytes(data)
@@ -119,8 +113,7 @@ def _found(out: Path, orders: dict[str, _Order]) -> dict[str, dict]:
     """Recordings that are there, whole, and made from just these scripts by this cast."""
     found = {}
     for path in (*out.glob("*.jsonl"), *out.glob("audio/spoken.jsonl")):
-        for line in _whole_lines(path):
-            combined = line["audio_data"]["combined"]
+        for combined in _combined(path):
             identity = Path(combined["audio_files"][0]).stem
             order = orders.get(identity)
             if order and combined.get("made_from") == order.made_from and _hash(order.path) == combined.get("sha256"):
@@ -128,19 +121,21 @@ def _found(out: Path, orders: dict[str, _Order]) -> dict[str, dict]:
     return found
 
 
-def _whole_lines(path: Path) -> Iterator[dict]:
-    """Lines of a file that a kill may have cut short."""
+def _combined(path: Path) -> Iterator[dict]:
+    """What a file tells of recordings; other lines, and one that a kill cut short, are passed over."""
     for line in path.read_text("utf8").splitlines():
         try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
+            yield json.loads(line)["audio_data"]["combined"]
+        except (json.JSONDecodeError, KeyError, TypeError):
             continue
+
+
+def _delete_others(out: Path, splits: Iterable[str]) -> None:
+    """Splits of an earlier build; files that no build made stay."""
+    for path in out.glob("*.jsonl"):
+        if path.stem not in splits and any("made_from" in combined for combined in _combined(path)):
+            path.unlink()
 
 
 def _hash(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def _write(path: Path, lines: Iterable[dict]) -> None:
-    path.with_suffix(".part").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    path.with_suffix(".part").replace(path)

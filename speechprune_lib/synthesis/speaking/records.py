@@ -11,34 +11,90 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from ..writing.scripts import Script, first_complaint
+
+SCRIPT_FIELDS = ("transcript", "original_key_sentence", "test_question", "metadata")
 QUESTION_FIELDS = ("question", "choices", "correct_answer", "reference_answers")
 
-
-def json_lines(path: Path) -> Iterator[dict]:
-    """The file's objects. Raises ValueError naming the line that is none."""
-    for number, line in enumerate(path.read_text("utf8").splitlines(), start=1):
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}:{number} is not a line of JSON ({error})") from error
+Failed = dict[str, str]
+"""An item's id, or its file and line -> why it cannot be used."""
 
 
-def splits(texts: Path, scripts: dict[str, dict], recordings: dict[str, dict]) -> dict[str, list[dict]]:
-    """The lines of every split; questions about recordings that are missing are left out.
+def read_scripts(texts: Path, failed: Failed) -> dict[str, dict]:
+    """The usable scripts of `texts/*.jsonl` by id, in their order; the others go into `failed`."""
+    scripts: dict[str, dict] = {}
+    for path in sorted(texts.glob("*.jsonl")):
+        for where, script in _objects(path, failed):
+            try:
+                for identity, question, key in asked(script):
+                    metadata = script["metadata"] | {"id": identity}
+                    one = {"test_question": question, "original_key_sentence": key, "metadata": metadata}
+                    Script.model_validate(script | one)
+                identity = script["metadata"]["id"]
+            except ValidationError as error:
+                failed[_name(script, where)] = first_complaint(error)
+                continue
+            except (KeyError, TypeError, ValueError) as error:
+                failed[_name(script, where)] = f"{type(error).__name__}: {error}, expected SPIRAL's fields and `split`"
+                continue
+            if identity in scripts:
+                failed[where] = f"the id {identity!r} is already another script's: make ids unique"
+            else:
+                scripts[identity] = script
+    return scripts
 
-    scripts and recordings are by id. Raises ValueError for a question about no script.
+
+def spiral_scripts(annotations: Path) -> Iterator[dict]:
+    """The lines of SPIRAL's released annotations as scripts of one split, "test"; what they lack fails when it is read.
+
+    Raises FileNotFoundError, and ValueError for lines that are not JSON.
     """
-    lines: dict[str, list[dict]] = {}
-    for identity, recording in recordings.items():
-        lines.setdefault(scripts[identity]["split"], []).extend(_asked(scripts[identity], recording))
+    failed: Failed = {}
+    for _, line in _objects(annotations, failed):
+        yield {"split": "test"} | {name: line[name] for name in SCRIPT_FIELDS if name in line}
+    if failed:
+        raise ValueError(f"{annotations.parent} holds broken lines ({failed}): fetch the annotations again")
+
+
+def further_questions(texts: Path, scripts: dict[str, dict], failed: Failed) -> dict[str, list[dict]]:
+    """The usable lines of `texts/questions/*.jsonl` by split; the others go into `failed`."""
+    splits: dict[str, list[dict]] = {}
     for path in sorted(texts.glob("questions/*.jsonl")):
-        for further in json_lines(path):
-            identity = further["recording"]
-            if identity not in scripts:
-                raise ValueError(f"{path}: {further['id']} asks about {identity!r}, and there is no such script")
-            if identity in recordings:
-                line = _further(further, scripts[identity], recordings[identity])
-                lines.setdefault(path.stem, []).append(line)
+        for where, further in _objects(path, failed):
+            try:
+                if further["recording"] not in scripts:
+                    raise ValueError(f"it asks about {further['recording']!r}, and there is no such script")
+                if further["original_key_sentence"] is not None:
+                    key_index(scripts[further["recording"]], further["original_key_sentence"])
+                if "choices" in further and further["correct_answer"] not in further["choices"]:
+                    raise ValueError(f"{further['correct_answer']!r} is none of the choices {further['choices']}")
+                further["question"]
+            except (KeyError, TypeError, ValueError) as error:
+                failed[str(further.get("id", where)) if isinstance(further, dict) else where] = (
+                    f"{type(error).__name__}: {error}"
+                )
+                continue
+            splits.setdefault(path.stem, []).append(further)
+    return splits
+
+
+def lines_of(
+    scripts: dict[str, dict], further: dict[str, list[dict]], recordings: dict[str, dict]
+) -> dict[str, list[dict]]:
+    """The lines of every split, in the scripts' order; questions about recordings that are missing are left out."""
+    lines: dict[str, list[dict]] = {}
+    for identity, script in scripts.items():
+        if identity in recordings:
+            made = [_line(*question, script, recordings[identity]) for question in asked(script)]
+            lines.setdefault(script["split"], []).extend(made)
+    for split, questions in further.items():
+        for one in questions:
+            if (identity := one["recording"]) in recordings:
+                question = {name: one[name] for name in QUESTION_FIELDS if name in one}
+                line = _line(one["id"], question, one["original_key_sentence"], scripts[identity], recordings[identity])
+                lines.setdefault(split, []).append(line)
     return lines
 
 
@@ -55,19 +111,24 @@ def key_index(script: dict, key: str) -> int:
     """Which of the script's sentences the key is. Raises ValueError unless it occurs once."""
     sentences = [sentence for turn in script["transcript"] for sentence in turn["text"]]
     if sentences.count(key) != 1:
-        identity, count = script["metadata"]["id"], sentences.count(key)
-        raise ValueError(f"{identity}: the key sentence {key!r} occurs {count} times, expected once")
+        raise ValueError(f"the key sentence {key!r} occurs {sentences.count(key)} times, expected once")
     return sentences.index(key)
 
 
-def _asked(script: dict, recording: dict) -> Iterator[dict]:
-    for identity, question, key in asked(script):
-        yield _line(identity, question, key, script, recording)
+def _objects(path: Path, failed: Failed) -> Iterator[tuple[str, dict]]:
+    """("file:line", object) of every line that is one; blank lines pass."""
+    with path.open(encoding="utf8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    yield f"{path.name}:{number}", json.loads(line)
+                except json.JSONDecodeError as error:
+                    failed[f"{path.name}:{number}"] = f"not a whole line of JSON ({error}): write the item again"
 
 
-def _further(further: dict, script: dict, recording: dict) -> dict:
-    question = {name: further[name] for name in QUESTION_FIELDS if name in further}
-    return _line(further["id"], question, further["original_key_sentence"], script, recording)
+def _name(script: object, where: str) -> str:
+    metadata = script.get("metadata") if isinstance(script, dict) else None
+    return str(metadata.get("id", where)) if isinstance(metadata, dict) else where
 
 
 def _line(identity: str, question: dict, key: str | None, script: dict, recording: dict) -> dict:

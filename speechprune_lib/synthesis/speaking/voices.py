@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...audio import SAMPLE_RATE_HZ
-from .engines import engine
+from .engines import ENGINES, engine
 from .speech import Speech
 
 LEAD_SECONDS, TAIL_SECONDS = 0.06, 0.1
@@ -25,9 +25,18 @@ class Speaker:
     gender: str = ""
     engine: str = "flite"
 
+    def check(self) -> None:
+        """Raise ValueError for an unknown engine, and for a tempo or pitch that is no number above 0."""
+        if self.engine not in ENGINES:
+            raise ValueError(f"no speech engine {self.engine!r}, expected {', '.join(ENGINES)}")
+        for name in ("stretch", "resample"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not 0.1 <= value <= 10:
+                raise ValueError(f"{name} is {value!r}, expected a number from 0.1 to 10")
+
     @property
     def name(self) -> str:
-        return f"{self.engine} {self.voice}, stretch {self.stretch}, resample {self.resample}"
+        return f"{self.engine} {Path(self.voice).stem}, stretch {self.stretch}, resample {self.resample}"
 
     def say(self, text: str) -> Speech:
         """Speak one sentence, trimmed to 60 ms before its first and 100 ms after its last word."""
@@ -60,16 +69,20 @@ CAST = (
 
 
 def read_cast(path: Path) -> tuple[Speaker, ...]:
-    """Speakers from a JSON list of objects with `Speaker`'s fields, such as `write_cast` writes.
+    """Speakers from a JSON list of objects with `Speaker`'s fields.
 
     Raises ValueError naming the entry that is none.
     """
-    entries, speakers = json.loads(path.read_text("utf8")), []
+    try:
+        entries, speakers = json.loads(path.read_text("utf8")), []
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON ({error}), expected a list of speakers") from error
     if not isinstance(entries, list) or not entries:
         raise ValueError(f"{path} holds no list of speakers, expected such as {json.dumps([asdict(CAST[0])])}")
     for number, entry in enumerate(entries):
         try:
             speakers.append(Speaker(**entry))
-        except TypeError as error:
+            speakers[-1].check()
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{path}, speaker {number}: {entry!r} is none ({error})") from error
     return tuple(speakers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -66,10 +66,14 @@ class Estimate:
         )
 
 
-def estimate_cost(plan: TranscriptPlan, prices: Prices) -> Estimate:
-    """Tokens of the plan's own prompts (reply schemas included) and of replies as long as the prompts ask for."""
+def estimate_cost(plan: TranscriptPlan, prices: Prices, done: Collection[str] = ()) -> Estimate:
+    """Tokens of the plan's own prompts (reply schemas included) and of replies as long as the prompts ask for.
+
+    done: ids of items that are already written, as `transcripts.written_ids` has them. They cost nothing; the topics
+    count in full while any item is missing.
+    """
     prompt_tokens = completion_tokens = calls = 0
-    for prompt, reply in _calls(plan):
+    for prompt, reply in _calls(plan, done):
         calls += 1
         prompt_tokens += _tokens(prompt) + _tokens(json.dumps(reply.model_json_schema()))
         completion_tokens += _tokens(reply.model_dump_json())
@@ -77,13 +81,14 @@ def estimate_cost(plan: TranscriptPlan, prices: Prices) -> Estimate:
     return Estimate(calls, prompt_tokens, completion_tokens, cost, prices.currency)
 
 
-def _calls(plan: TranscriptPlan) -> Iterator[Call]:
+def _calls(plan: TranscriptPlan, done: Collection[str]) -> Iterator[Call]:
+    missing = [slot for slot in plan.slots() if slot.id not in done]
     for kind in KINDS:
         mains, subs = plan.topics_of(kind)
-        if mains:
+        if mains and missing:
             yield main_topics_prompt(kind, mains), TopicsReply(topics=[TOPIC] * mains)
             yield from [(subtopics_prompt(kind, TOPIC, subs), TopicsReply(topics=[TOPIC] * subs))] * mains
-    for slot in plan.slots():
+    for slot in missing:
         yield from _calls_of(slot)
 
 

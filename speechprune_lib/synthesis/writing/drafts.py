@@ -20,7 +20,10 @@ LENGTH_TOLERANCE = 0.35
 KEY_WORDS = (5, 40)
 OPTION_WORDS = 15
 
-_PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": " - ", "—": " - ", "…": "...", "\u00a0": " "})
+_PLAIN = str.maketrans(
+    {"‘": "'", "’": "'", "“": '"', "”": '"', "–": " - ", "—": " - ", "…": "...", "\u00a0": " "}
+    | dict.fromkeys("\u2010\u2011", "-")  # hyphens
+)
 
 
 def _plain(text: str) -> str:
@@ -31,8 +34,20 @@ def _plain(text: str) -> str:
     return plain
 
 
+def _sayable(text: str) -> str:
+    """Not every speech engine knows more than ASCII; flite does not."""
+    for word in text.split():
+        if not word.isascii():
+            raise ValueError(
+                f"{word!r} cannot be spoken, expected English letters without accents ('cafe', not 'caf\u00e9') and "
+                f"words instead of symbols ('twenty degrees', not '20\u00b0')"
+            )
+    return text
+
+
 # Only what every endpoint's structured output knows goes into the schema: no lengths, no patterns, nothing optional.
 Plain = Annotated[str, AfterValidator(_plain)]
+Spoken = Annotated[Plain, AfterValidator(_sayable)]
 Draft = TypeVar("Draft", bound=BaseModel)
 
 
@@ -46,7 +61,7 @@ class Topics(_Part):
 
 class SpokenTurn(_Part):
     speaker: Plain = Field(description="spk_1, spk_2, ...")
-    text: list[Plain] = Field(description="what the speaker says, one sentence an entry")
+    text: list[Spoken] = Field(description="what the speaker says, one sentence an entry")
 
 
 class Dialogue(_Part):
@@ -54,7 +69,7 @@ class Dialogue(_Part):
 
 
 class KeySentence(_Part):
-    sentence: Plain
+    sentence: Spoken
 
 
 class FourWay(_Part):

@@ -95,25 +95,25 @@ class Script(_Part):
     def sentences(self) -> tuple[str, ...]:
         return tuple(sentence for turn in self.transcript for sentence in turn.text)
 
-    @property
-    def speakers(self) -> tuple[str, ...]:
-        """Each once, in the order in which they begin to speak."""
-        return tuple(dict.fromkeys(turn.speaker for turn in self.transcript))
-
 
 def read_scripts(path: Path) -> Iterator[Script]:
     """The items of one .jsonl file, line by line. Raises FileNotFoundError, and ScriptError naming file and line."""
     if not path.is_file():
         raise FileNotFoundError(f"no written items at {path}: check the path")
-    line_of: dict[str, int] = {}
     with path.open(encoding="utf8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                script = parse_script(line, f"{path}:{number}")
-                first = line_of.setdefault(script.metadata.id, number)
-                if first != number:
-                    raise ScriptError(f"{path}:{number}: id {script.metadata.id!r} is already that of line {first}")
-                yield script
+        yield from parse_scripts(lines, path)
+
+
+def parse_scripts(lines: Iterable[str], path: Path) -> Iterator[Script]:
+    """The items of the lines of the file at `path`. Raises ScriptError naming file and line."""
+    line_of: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            script = parse_script(line, f"{path}:{number}")
+            first = line_of.setdefault(script.metadata.id, number)
+            if first != number:
+                raise ScriptError(f"{path}:{number}: id {script.metadata.id!r} is already that of line {first}")
+            yield script
 
 
 def parse_script(line: str, where: str) -> Script:
@@ -143,7 +143,8 @@ def write_scripts(path: Path, scripts: Iterable[Script]) -> Path:
 
 
 def as_line(script: Script) -> str:
-    return json.dumps(script.model_dump(mode="json"), ensure_ascii=False) + "\n"
+    """The item as JSON in ASCII: some of Unicode's signs are ends of lines to some readers, such as str.splitlines."""
+    return json.dumps(script.model_dump(mode="json")) + "\n"
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -25,19 +25,19 @@ Tree = dict[Kind, dict[str, list[str]]]
 
 @dataclass(frozen=True)
 class Topics:
-    """tree: subtopics by kind and main topic. missing: why a kind or a main topic has none, by its name."""
+    """tree: subtopics by kind and main topic. missing: why a kind and main topic has none; (kind, None): a whole kind."""
 
     tree: Tree
-    missing: dict[str, str]
+    missing: dict[tuple[Kind, str | None], str]
 
     def of(self, slot: Slot) -> tuple[str, str]:
         """Main topic and subtopic of an item. Raises WriterError where the writer had none, ScriptError for too few."""
-        if slot.kind in self.missing:
-            raise WriterError(f"{slot.kind} has no main topics: {self.missing[slot.kind]}")
+        if why := self.missing.get((slot.kind, None)):
+            raise WriterError(f"{slot.kind} has no main topics: {why}")
         try:
             main_topic, subtopics = list(self.tree[slot.kind].items())[slot.main]
-            if main_topic in self.missing:
-                raise WriterError(f"{main_topic!r} has no subtopics: {self.missing[main_topic]}")
+            if why := self.missing.get((slot.kind, main_topic)):
+                raise WriterError(f"{slot.kind}'s {main_topic!r} has no subtopics: {why}")
             return main_topic, subtopics[slot.sub]
         except LookupError as error:
             raise ScriptError(
@@ -67,7 +67,7 @@ def _fill_main_topics(writer: Writer, path: Path, topics: Topics, kind: Kind, co
     try:
         reply = tried(lambda: writer.write(main_topics_prompt(kind, count), topics_of(count)))
     except WriterError as error:
-        topics.missing[kind] = str(error)
+        topics.missing[kind, None] = str(error)
         return
     topics.tree[kind] = {topic: [] for topic in different(reply.topics)[:count]}
     _write(path, topics.tree)
@@ -79,7 +79,7 @@ def _fill_subtopics(writer: Writer, path: Path, topics: Topics, kind: Kind, main
     try:
         reply = tried(lambda: writer.write(subtopics_prompt(kind, main_topic, count), topics_of(count)))
     except WriterError as error:
-        topics.missing[main_topic] = str(error)
+        topics.missing[kind, main_topic] = str(error)
         return
     topics.tree[kind][main_topic] = different(reply.topics)[:count]
     _write(path, topics.tree)

@@ -10,15 +10,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from io import StringIO
 from pathlib import Path
 
 from tqdm import tqdm
 
 from .items import write_item
 from .plan import Slot, TranscriptPlan
-from .scripts import Script, ScriptError, as_line, parse_script, read_scripts, write_scripts, write_whole
+from .scripts import (
+    Script,
+    ScriptError,
+    as_line,
+    parse_script,
+    parse_scripts,
+    read_scripts,
+    write_scripts,
+    write_whole,
+)
 from .topics import Topics, fill_topics
 from .writers import Writer, WriterError
 from .writers.base import ATTEMPTS, tried
@@ -41,8 +51,7 @@ def write_benchmark(writer: Writer, out: Path, plan: TranscriptPlan, progress: b
     finished stays in either case.
     """
     _begin(out, plan)
-    slots = plan.slots()
-    done = {identity for split, _ in plan.splits for identity in _finished(_texts(out, split))}
+    slots, done = plan.slots(), written_ids(out, plan)
     missing = [slot for slot in slots if slot.id not in done]
     topics = fill_topics(writer, out / "topics.json", plan, progress) if missing else Topics({}, {})
     failures: list[str] = []
@@ -55,10 +64,20 @@ def write_benchmark(writer: Writer, out: Path, plan: TranscriptPlan, progress: b
     return Written(out / "texts", len(slots) - len(failures), tuple(failures))
 
 
+def written_ids(out: Path, plan: TranscriptPlan) -> set[str]:
+    """Ids of the plan's items that `out` holds, for an estimate of the rest; nothing in `out` changes.
+
+    Raises ScriptError if `out` holds another plan's items, or some that cannot be read.
+    """
+    _check(out, plan)
+    held = {script.metadata.id for split, _ in plan.splits for script in _finished(_texts(out, split))}
+    return held & {slot.id for slot in plan.slots()}
+
+
 def store_scripts(scripts: Iterable[Script], out: Path) -> Written:
     """Items written by hand, as `writers.files.hand_written` reads them, where stage 2 looks for them.
 
-    Raises ScriptError if `out` holds texts of other making.
+    They replace items of the same ids. Raises ScriptError if `out` holds texts of other making or any other item.
     """
     by_split: dict[str, list[Script]] = {}
     for script in scripts:
@@ -66,19 +85,41 @@ def store_scripts(scripts: Iterable[Script], out: Path) -> Written:
     others = sorted({path.stem for path in (out / "texts").glob("*.jsonl")} - by_split.keys())
     if (out / "plan.json").exists() or others:
         raise ScriptError(f"{out} holds texts of other making ({', '.join(others) or 'a plan'}): choose another folder")
+    ids = {script.metadata.id for items in by_split.values() for script in items}
+    for split in by_split:
+        _check_none_lost(_texts(out, split), ids)
     for split, items in by_split.items():
         write_scripts(_texts(out, split), items)
     return Written(out / "texts", sum(map(len, by_split.values())))
 
 
-def _begin(out: Path, plan: TranscriptPlan) -> None:
-    path, text = out / "plan.json", json.dumps(asdict(plan), indent=1) + "\n"
+def _check_none_lost(path: Path, ids: set[str]) -> None:
+    for script in read_scripts(path) if path.exists() else ():
+        if script.metadata.id not in ids:
+            raise ScriptError(
+                f"{path} holds {script.metadata.id!r}, which is not among the new items and would be lost: add it to "
+                f"them, or choose another folder"
+            )
+
+
+def _check(out: Path, plan: TranscriptPlan) -> None:
+    path = out / "plan.json"
     if not path.exists() and any((out / "texts").glob("*.jsonl")):
         raise ScriptError(f"{out} holds texts without a plan, written otherwise: choose another folder")
-    if path.exists() and path.read_text("utf8") != text:
+    if path.exists() and path.read_text("utf8") != _as_json(plan):
         raise ScriptError(f"{path} is another plan than {plan}: go on with that one, or choose another folder")
-    write_whole(path, text)
+
+
+def _begin(out: Path, plan: TranscriptPlan) -> None:
+    _check(out, plan)
+    write_whole(out / "plan.json", _as_json(plan))
+    for split, _ in plan.splits:
+        _mend(_texts(out, split))
     (out / "failures.jsonl").unlink(missing_ok=True)
+
+
+def _as_json(plan: TranscriptPlan) -> str:
+    return json.dumps(asdict(plan), indent=1) + "\n"
 
 
 def _written(writer: Writer, out: Path, slot: Slot, topics: Topics) -> bool:
@@ -87,7 +128,7 @@ def _written(writer: Writer, out: Path, slot: Slot, topics: Topics) -> bool:
         script = tried(lambda: write_item(writer, slot, main_topic, subtopic))
     except WriterError as error:
         failure = {"id": slot.id, "split": slot.split, "attempts": ATTEMPTS, "error": str(error)}
-        _append(out / "failures.jsonl", json.dumps(failure, ensure_ascii=False) + "\n")
+        _append(out / "failures.jsonl", json.dumps(failure) + "\n")
         return False
     _append(_texts(out, slot.split), as_line(script))
     return True
@@ -97,18 +138,24 @@ def _texts(out: Path, split: str) -> Path:
     return out / "texts" / f"{split}.jsonl"
 
 
-def _finished(path: Path) -> list[str]:
-    """Ids of the items in a file. A last line that a kill cut off is dropped, for its item is written again."""
-    if not path.exists():
-        return []
-    whole, newline, last = path.read_bytes().rpartition(b"\n")
-    if last:
-        try:
-            rest = as_line(parse_script(last.decode("utf8", errors="replace"), str(path))).encode()
-        except ScriptError:
-            rest = b""
-        write_whole(path, (whole + newline + rest).decode("utf8"))
-    return [script.metadata.id for script in read_scripts(path)]
+def _finished(path: Path) -> Iterator[Script]:
+    return parse_scripts(StringIO(_whole_lines(path)), path)
+
+
+def _mend(path: Path) -> None:
+    """Make the file end where a line ends, so that the next item can be appended."""
+    if path.exists() and not path.read_bytes().endswith(b"\n"):
+        write_whole(path, _whole_lines(path))
+
+
+def _whole_lines(path: Path) -> str:
+    """What a file holds, without a last line that a kill cut off: its item is written again."""
+    whole, newline, last = path.read_bytes().rpartition(b"\n") if path.exists() else (b"", b"", b"")
+    try:
+        rest = as_line(parse_script(last.decode("utf8", errors="replace"), str(path))) if last.strip() else ""
+    except ScriptError:
+        rest = ""
+    return (whole + newline).decode("utf8") + rest
 
 
 def _append(path: Path, line: str) -> None:

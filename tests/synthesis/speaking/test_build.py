@@ -10,6 +10,7 @@ from speechprune_lib.audio import MP3_DELAY_SECONDS, load
 from speechprune_lib.synthesis.speaking import recording as module
 from speechprune_lib.synthesis.speaking.build import build
 from speechprune_lib.synthesis.speaking.recording import speak
+from speechprune_lib.synthesis.speaking.records import spiral_scripts
 from speechprune_lib.synthesis.speaking.speech import Speech
 from speechprune_lib.synthesis.speaking.voices import CAST, Speaker
 
@@ -21,7 +22,11 @@ ITEM = {
         {"speaker": "spk_1", "text": ["Goodbye."]},
     ],
     "original_key_sentence": "The key is under the mat.",
-    "test_question": {"question": "Where is the key?", "choices": ["A. x", "B. y"], "correct_answer": "A. x"},
+    "test_question": {
+        "question": "Where is the key?",
+        "choices": ["A. w", "B. x", "C. y", "D. z"],
+        "correct_answer": "A. w",
+    },
     "metadata": {"main_topic": "t", "subtopic": "s", "transcript_type": "meeting", "id": "meeting_test_00"},
 }
 
@@ -114,7 +119,7 @@ def test_a_recording_that_fails_is_named_and_the_others_are_made(folder):
     root = folder(item("meeting_test_01", original_key_sentence="Not said."), ITEM)
     built = build(root / "texts", root)
     assert built.spoken == 1
-    assert "the key sentence 'Not said.' occurs 0 times" in built.failed["meeting_test_01"]
+    assert "the key sentence 'Not said.' is 0 of the sentences" in built.failed["meeting_test_01"]
     assert [line["metadata"]["id"] for line in lines(root, "test")] == ["meeting_test_00"]
 
 
@@ -196,20 +201,53 @@ def test_further_questions_are_a_split_of_their_own(folder):
     assert line["audio_data"]["key_sentences"] is None
     assert line["test_question"]["question"] == "Whose key is it?"
     assert line["audio_data"]["combined"]["audio_files"] == ["meeting_test_00.mp3"]
-    root = folder(ITEM, absent=[absent | {"recording": "meeting_test_07"}])
-    with pytest.raises(ValueError, match="absent_00 asks about 'meeting_test_07', and there is no such script"):
-        build(root / "texts", root)
+    wrong = [absent | {"id": "absent_01", "recording": "meeting_test_07"}]
+    wrong.append(absent | {"id": "absent_02", "original_key_sentence": "Not said."})
+    wrong.append(absent | {"id": "absent_03", "correct_answer": "C. Bob's"})
+    root = folder(ITEM, absent=[absent, *wrong])
+    built = build(root / "texts", root)
+    assert "asks about 'meeting_test_07', and there is no such script" in built.failed["absent_01"]
+    assert "'Not said.' occurs 0 times" in built.failed["absent_02"]
+    assert '"C. Bob\'s" is none of the choices' in built.failed["absent_03"]
+    assert [line["metadata"]["id"] for line in lines(root, "absent")] == ["absent_00"]
 
 
-def test_scripts_that_cannot_be_read_are_named(folder, tmp_path):
-    root = folder(ITEM, ITEM)
-    with pytest.raises(ValueError, match="the id 'meeting_test_00' is already another script's"):
-        build(root / "texts", root)
-    (root / "texts/all.jsonl").write_text(json.dumps(ITEM)[:50])
-    with pytest.raises(ValueError, match=r"all.jsonl:1 is not a line of JSON"):
-        build(root / "texts", root)
+def test_scripts_that_cannot_be_used_are_named_and_the_rest_is_made(folder, tmp_path):
+    answer = item("meeting_test_01", test_question=ITEM["test_question"] | {"correct_answer": "E. v"})
+    speaker = item("meeting_test_02", transcript=[{"speaker": "Bob", "text": ["The key is under the mat."]}])
+    without = {name: value for name, value in item("meeting_test_03").items() if name != "split"}
+    root = folder(ITEM, ITEM, answer, speaker, without)
+    with (root / "texts/all.jsonl").open("a") as texts:
+        texts.write("\n" + json.dumps(ITEM)[:50] + "\n")
+    built = build(root / "texts", root)
+    assert (built.spoken, built.splits) == (1, ("test",))
+    assert "'meeting_test_00' is already another script's" in built.failed["all.jsonl:2"]
+    assert "'E. v' is none of the options" in built.failed["meeting_test_01"]
+    assert "Bob" in built.failed["meeting_test_02"]
+    assert "split" in built.failed["meeting_test_03"]
+    assert "not a whole line of JSON" in built.failed["all.jsonl:7"]
     with pytest.raises(FileNotFoundError, match=r"no \*\.jsonl transcripts"):
         build(tmp_path / "nothing", root)
+
+
+def test_a_split_that_is_no_more_goes_and_other_files_stay(folder):
+    root = folder(ITEM, item("meeting_dev_00", split="dev"))
+    build(root / "texts", root)
+    (root / "failures.jsonl").write_text('{"id": "meeting_9", "error": "as stage 1 leaves it"}\n')
+    root = folder(ITEM)
+    assert build(root / "texts", root).splits == ("test",)
+    assert not (root / "dev.jsonl").exists()
+    assert (root / "failures.jsonl").exists()
+
+
+def test_spirals_annotations_become_scripts(tmp_path):
+    released = ITEM | {"audio_data": {"key_sentences": {}, "combined": {}}}
+    del released["split"]
+    (tmp_path / "data.jsonl").write_text(json.dumps(released) + "\n")
+    assert list(spiral_scripts(tmp_path / "data.jsonl")) == [ITEM]
+    (tmp_path / "data.jsonl").write_text(json.dumps(released)[:80])
+    with pytest.raises(ValueError, match="fetch the annotations again"):
+        list(spiral_scripts(tmp_path / "data.jsonl"))
 
 
 def test_the_file_is_16_khz_mono(folder):

@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 from pydantic import BaseModel
 
-from speechprune_lib.synthesis.writing.writers.base import BadReplyError, WriterError, parse
+from speechprune_lib.synthesis.writing.writers.base import BadReplyError, Writer, WriterError, parse
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-class FakeWriter:
+class FakeWriter(Writer):
     """`prompts` are all it was asked; `before` may raise in front of a reply."""
 
     def __init__(self, before: Callable[[str], None] = lambda _prompt: None) -> None:

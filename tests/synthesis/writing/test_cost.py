@@ -10,7 +10,7 @@ from fake_writer import FakeWriter
 
 from speechprune_lib.synthesis.writing.cost import Estimate, Prices, estimate_cost
 from speechprune_lib.synthesis.writing.plan import TranscriptPlan
-from speechprune_lib.synthesis.writing.transcripts import write_benchmark
+from speechprune_lib.synthesis.writing.transcripts import write_benchmark, written_ids
 
 PLAN = TranscriptPlan(splits=(("test", 12),), main_topics=2)
 
@@ -30,6 +30,18 @@ def test_a_run_sends_and_gets_about_as_much(tmp_path: Path) -> None:
     sent = sum(map(len, writer.prompts)) / 4
     assert sent < estimate.prompt_tokens < 1.5 * sent  # the schemas come on top
     assert estimate.cost == 0
+
+
+def test_a_resumed_run_pays_for_what_is_missing(tmp_path: Path) -> None:
+    write_benchmark(FakeWriter(), tmp_path, PLAN, progress=False)
+    path = tmp_path / "texts" / "test.jsonl"
+    path.write_text("".join(path.read_text("utf8").splitlines(keepends=True)[:-2]), encoding="utf8")
+    prices = Prices(1.0, 1.0)
+    whole, rest = estimate_cost(PLAN, prices), estimate_cost(PLAN, prices, written_ids(tmp_path, PLAN))
+    assert (whole.calls - rest.calls, rest.calls) == (10 * 3, 3 * (1 + 2) + 2 * 3)
+    assert rest.cost < whole.cost
+    done = estimate_cost(PLAN, prices, [slot.id for slot in PLAN.slots()])
+    assert (done.calls, done.prompt_tokens, done.completion_tokens, done.cost) == (0, 0, 0, 0)
 
 
 def test_a_longer_plan_costs_more_in_proportion() -> None:

@@ -51,8 +51,18 @@ def test_a_transcript_that_breaks_the_plan_is_refused(reply: dict, message: str)
 
 
 def test_typographic_signs_become_plain_ones() -> None:
-    said = drafts.KeySentence(sentence="“It’s  late” – he said…")
-    assert said.sentence == '"It\'s late" - he said...'
+    said = drafts.KeySentence(sentence="“It’s  late” – he said…\u2028at half\u2011past ten")
+    assert said.sentence == '"It\'s late" - he said... at half-past ten'
+
+
+@pytest.mark.parametrize(("sentence", "named"), [("We met at the café.", "'café.'"), ("It is 20° in here.", "'20°'")])
+def test_what_an_engine_cannot_say_is_refused_with_what_to_write_instead(sentence: str, named: str) -> None:
+    message = f"{named} cannot be spoken, expected English letters without accents .* and words instead of symbols"
+    with pytest.raises(ValidationError, match=message):
+        drafts.KeySentence(sentence=sentence)
+    with pytest.raises(ValidationError, match=message):
+        drafts.SpokenTurn(speaker="spk_1", text=["Hello.", sentence])
+    assert drafts.Topics(topics=[sentence]).topics == [sentence]  # nobody says topics
 
 
 @pytest.mark.parametrize(

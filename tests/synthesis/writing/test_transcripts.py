@@ -12,7 +12,7 @@ from fake_writer import FakeWriter, reply_to
 
 from speechprune_lib.synthesis.writing.plan import TranscriptPlan
 from speechprune_lib.synthesis.writing.scripts import Script, ScriptError, read_scripts
-from speechprune_lib.synthesis.writing.transcripts import store_scripts, write_benchmark
+from speechprune_lib.synthesis.writing.transcripts import store_scripts, write_benchmark, written_ids
 from speechprune_lib.synthesis.writing.writers import WriterError, WriterUnavailableError
 from speechprune_lib.synthesis.writing.writers.openai_writer import OpenAIWriter
 
@@ -46,7 +46,7 @@ def test_letters_are_balanced_and_places_even_in_what_is_written(tmp_path: Path)
     shares = sorted(share_before_key(s) for s in scripts)
     assert shares == pytest.approx([(number + 0.5) / 24 for number in range(24)], abs=0.06)
     assert len({(s.metadata.main_topic, s.metadata.subtopic) for s in scripts + items(tmp_path, "dev")}) == 10
-    assert sum(len(s.speakers) > 1 for s in scripts) == 16
+    assert sum(len(s.transcript) > 1 for s in scripts) == 16
 
 
 def test_wrong_options_come_in_any_order(tmp_path: Path) -> None:
@@ -77,6 +77,18 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(writer.prompts) == 3 * (30 - len(done))
     for split in ("test", "dev"):
         assert (out / "texts" / f"{split}.jsonl").read_bytes() == (whole / "texts" / f"{split}.jsonl").read_bytes()
+
+
+def test_what_is_written_is_told_and_nothing_changes(tmp_path: Path) -> None:
+    assert written_ids(tmp_path / "none", SMALL) == set() and not (tmp_path / "none").exists()
+    write_benchmark(FakeWriter(), tmp_path, SMALL, progress=False)
+    path = tmp_path / "texts" / "test.jsonl"
+    path.write_text(path.read_text("utf8")[:-40], encoding="utf8")  # the kill came in the last line
+    before = path.read_bytes()
+    assert written_ids(tmp_path, SMALL) == {"lecture_test_00", "meeting_test_00"}
+    assert path.read_bytes() == before
+    with pytest.raises(ScriptError, match="another plan"):
+        written_ids(tmp_path, PLAN)
 
 
 def test_a_finished_benchmark_asks_nothing_more(tmp_path: Path) -> None:
@@ -171,6 +183,20 @@ def test_hand_written_items_are_stored_by_split(tmp_path: Path) -> None:
         store_scripts(items(tmp_path / "a"), tmp_path / "b")
     with pytest.raises(ScriptError, match="texts without a plan"):
         write_benchmark(FakeWriter(), tmp_path / "b", PLAN, progress=False)
+
+
+def test_hand_written_items_do_not_push_others_out(tmp_path: Path) -> None:
+    write_benchmark(FakeWriter(), tmp_path / "a", PLAN, progress=False)
+    first, second, *_ = items(tmp_path / "a")
+    (dev, *_) = items(tmp_path / "a", "dev")
+    out = tmp_path / "b"
+    store_scripts([first, second], out)
+    with pytest.raises(ScriptError, match=f"test.jsonl holds '{first.metadata.id}', .* would be lost: add it"):
+        store_scripts([dev, second], out)
+    assert items(out) == [first, second] and not (out / "texts" / "dev.jsonl").exists()
+    store_scripts([second, first.model_copy(update={"split": "dev"})], out)
+    assert items(out) == [second]
+    assert [script.metadata.id for script in items(out, "dev")] == [first.metadata.id]
 
 
 def test_an_endpoint_in_trouble_costs_one_item_and_no_other(tmp_path: Path, endpoint: Endpoint) -> None:

@@ -76,7 +76,11 @@ def say(text: str, voice: str, stretch: float = 1.0) -> Speech:
     library, handle = _library(), _voice(voice)
     features = ctypes.cast(handle, ctypes.POINTER(_Voice)).contents.features
     library.feat_set_float(features, b"duration_stretch", stretch)
+    if not text.isascii():
+        raise ValueError(f"flite speaks plain ASCII, got {text!r}: write it without accents and typographic signs")
     utterance = library.flite_synth_text(text.encode("ascii"), handle)
+    if not utterance:
+        raise ValueError(f"flite cannot say {text!r}: write it out in plain words")
     try:
         wave = ctypes.cast(library.utt_wave(utterance), ctypes.POINTER(_Wave)).contents
         samples = np.ctypeslib.as_array(wave.samples, (wave.num_samples,)).astype(np.float32) / 32768

@@ -35,24 +35,32 @@ class BadReplyError(ValueError):
     """A reply that cannot be used; the message is meant for the model, which is asked again."""
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What has been sent and what has come back, as the model counts it, unusable replies included."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
+
+    def __str__(self) -> str:
+        return f"{self.prompt_tokens:,} prompt and {self.completion_tokens:,} completion tokens"
+
+
 @runtime_checkable
 class Writer(Protocol):
-    """A language model that writes JSON."""
+    """A language model that writes JSON. spent: so far; nothing, of a writer that does not count."""
+
+    spent: Spent = Spent()
 
     def write(self, prompt: str, schema: type[Reply]) -> Reply:
         """What the prompt asks for, valid under `schema`. Raises WriterError, or WriterUnavailableError."""
         ...
 
-
-@dataclass(frozen=True)
-class Tokens:
-    """What has been sent and what has come back, as the model counts it, unusable replies included."""
-
-    prompt: int = 0
-    completion: int = 0
-
-    def __add__(self, other: Tokens) -> Tokens:
-        return Tokens(self.prompt + other.prompt, self.completion + other.completion)
+    def close(self) -> None:
+        """Let go of connections, where there are any; nothing can be written afterwards."""
 
 
 def tried(work: Callable[[], Result]) -> Result:
@@ -73,6 +81,7 @@ def ask(reply_to: Callable[[Messages], str], prompt: str, schema: type[Reply], a
     question = {"role": "user", "content": prompt}
     messages, trouble, text = [question], "", ""
     for _ in range(asks):
+        text = ""  # a reply that is cut off or refused has none, and least of all that of the one before
         try:
             text = reply_to(messages)
             return parse(text, schema)

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from .base import ASKS, BadReplyError, Messages, Reply, Tokens, WriterUnavailableError, ask, shape
+from .base import ASKS, BadReplyError, Messages, Reply, Spent, Writer, WriterUnavailableError, ask, shape
 
 
-class LocalWriter:
+class LocalWriter(Writer):
     """Writes with a chat model, sampling with torch's generator: seed that to have the same texts again.
 
     max_new_tokens: of one reply; a transcript of 240 words takes about 600. temperature: 0 decodes greedily. Raises
@@ -29,7 +29,7 @@ class LocalWriter:
     ) -> None:
         if not tokenizer.chat_template:
             raise WriterUnavailableError(f"{name} has no chat template: choose a model that was tuned for chats")
-        self.name, self.asks, self.spent = name, asks, Tokens()
+        self.name, self.asks, self.spent = name, asks, Spent()
         self._model: Any = model.eval()  # transformers declares unions that no use of it narrows
         self._tokenizer: Any = tokenizer
         self._limit = max_new_tokens
@@ -51,7 +51,7 @@ class LocalWriter:
         padding = self._tokenizer.eos_token_id if padding is None else padding
         ids = self._model.generate(**inputs, max_new_tokens=self._limit, pad_token_id=padding, **self._decoding)
         reply = ids[0, asked:]
-        self.spent += Tokens(asked, len(reply))
+        self.spent += Spent(asked, len(reply))
         if len(reply) >= self._limit:
             raise BadReplyError(f"the reply was cut off after {self._limit} tokens, expected a shorter one")
         return self._tokenizer.decode(reply, skip_special_tokens=True)

@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .base import ASKS, BadReplyError, Messages, Reply, Tokens, WriterError, WriterUnavailableError, ask, shape
+from .base import ASKS, BadReplyError, Messages, Reply, Spent, Writer, WriterError, WriterUnavailableError, ask, shape
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 
 
-class OpenAIWriter:
+class OpenAIWriter(Writer):
     """Writes by chat completions with structured output.
 
     model: as the endpoint names it (the paper: "gpt-4o"). base_url: the endpoint, up to "/v1"; None is OpenAI's own.
@@ -38,7 +38,7 @@ class OpenAIWriter:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.name, self.asks, self.options = model, asks, dict(options or {})
-        self.spent = Tokens()
+        self.spent = Spent()
         self._sdk: Any = _package()
         self._structured = True
         self._client = self._sdk.OpenAI(api_key=_key(), base_url=base_url, max_retries=retries, timeout=timeout_s)
@@ -85,7 +85,7 @@ class OpenAIWriter:
 
     def _text(self, completion: Any) -> str:
         if usage := getattr(completion, "usage", None):
-            self.spent += Tokens(usage.prompt_tokens or 0, usage.completion_tokens or 0)
+            self.spent += Spent(usage.prompt_tokens or 0, usage.completion_tokens or 0)
         choices = getattr(completion, "choices", None)
         if not choices:
             raise BadReplyError("the endpoint's answer holds no reply")

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from speechprune_lib.synthesis.writing.writers import Writer, WriterError, WriterUnavailableError
-from speechprune_lib.synthesis.writing.writers.base import Tokens
+from speechprune_lib.synthesis.writing.writers.base import Spent
 from speechprune_lib.synthesis.writing.writers.local_writer import LocalWriter, load_local
 
 TEMPLATE = (
@@ -65,14 +65,15 @@ def test_the_json_in_a_reply_is_taken() -> None:
     reply = 'Sure: ```json\n{"name": "plüm"}\n``` Anything else, {friend}?'
     parrot = Parrot(tiny()).teach(reply)
     writer = LocalWriter(parrot, letters())
-    assert isinstance(writer, Writer)
+    assert isinstance(writer, Writer) and writer.spent == Spent()
     assert writer.write("Name a fruit.", Fruit) == Fruit(name="plüm")
     ((shown, options),) = parrot.shown
     assert shown.startswith("[user]Name a fruit.") and shown.endswith("[me]")
     assert json.dumps(Fruit.model_json_schema()) in shown
     assert (options["do_sample"], options["temperature"]) == (True, 0.8)
     assert options["pad_token_id"] == letters().eos_token_id
-    assert writer.spent == Tokens(len(shown.encode()), len(reply.encode()))
+    assert writer.spent == Spent(len(shown.encode()), len(reply.encode()))
+    writer.close()
 
 
 def test_a_bad_reply_is_asked_for_again() -> None:
@@ -96,7 +97,7 @@ def test_a_model_is_loaded_from_its_folder_and_generates(tmp_path: Path) -> None
     writer = load_local(str(tmp_path), asks=2, max_new_tokens=8)
     with pytest.raises(WriterError, match="none of 2 replies"):
         writer.write("Name a fruit.", Fruit)
-    assert writer.spent.completion == 16
+    assert writer.spent.completion_tokens == 16
 
 
 def test_no_model_is_an_error_that_names_it(tmp_path: Path) -> None:

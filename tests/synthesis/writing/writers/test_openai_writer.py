@@ -12,7 +12,7 @@ from conftest import COMPLETION_TOKENS, KEY, PROMPT_TOKENS, Answer, Endpoint, re
 from pydantic import BaseModel, ConfigDict
 
 from speechprune_lib.synthesis.writing.writers import Writer, WriterError, WriterUnavailableError
-from speechprune_lib.synthesis.writing.writers.base import Tokens
+from speechprune_lib.synthesis.writing.writers.base import Spent
 from speechprune_lib.synthesis.writing.writers.openai_writer import OpenAIWriter
 
 
@@ -50,7 +50,7 @@ def test_a_good_reply_is_taken(endpoint: Endpoint, writing) -> None:
     assert (wanted["name"], wanted["strict"]) == ("Fruit", True)
     assert wanted["schema"] == Fruit.model_json_schema()
     assert endpoint.keys == {f"Bearer {KEY}"}
-    assert writer.spent == Tokens(PROMPT_TOKENS, COMPLETION_TOKENS)
+    assert writer.spent == Spent(PROMPT_TOKENS, COMPLETION_TOKENS)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_three_bad_replies_are_an_error_that_shows_the_last(endpoint: Endpoint, 
     with pytest.raises(WriterError, match=r"none of 3 replies could be used; .*whole JSON.*'\{\"name\": \"plum\""):
         writer.write("Name a fruit.", Fruit)
     assert len(endpoint.asked) == 3
-    assert writer.spent == Tokens(3 * PROMPT_TOKENS, 3 * COMPLETION_TOKENS)
+    assert writer.spent == Spent(3 * PROMPT_TOKENS, 3 * COMPLETION_TOKENS)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
