@@ -23,6 +23,7 @@ from .models.base import Scoring, SpeechModel
 from .prompt import WINDOW_TOKENS, Plan, SpeechPrompt, apply, kept_count
 from .provenance import installed_version
 from .pruners import METHODS, Pruner, parse_method
+from .results import read_rows
 from .scoring import choose
 from .summary import readable, summarize
 
@@ -119,10 +120,14 @@ def check(
     benchmark: Annotated[str, typer.Option(help=", ".join(BENCHMARKS))] = "spiral-mini",
     split: Annotated[str, typer.Option(help="of the benchmark")] = "test",
     root: Annotated[Path | None, typer.Option(help="folder of a benchmark that is not shipped")] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="of `evaluate`: no-audio and the first 30 s are checked too")
+    ] = None,
 ) -> None:
     """What a benchmark's questions give away to a reader who never listens; ends with 1 if a check fails."""
     with plain_errors():
-        checks = fairness(load_benchmark(benchmark, split, root, need_audio=False))
+        rows = None if answers is None else read_rows(answers)
+        checks = fairness(load_benchmark(benchmark, split, root, need_audio=False), rows)
     typer.echo(checks.drop(columns="named").round(3).to_string(index=False, na_rep=""))
     for name, named in zip(checks["check"], checks["named"], strict=True):
         if named:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from speechprune_lib import cli, load_benchmark
 from speechprune_lib.models import MODELS
-from speechprune_lib.pipeline import synthesize
+from speechprune_lib.pipeline import respeak, synthesize
 from speechprune_lib.synthesis.listening.report import read_report
 from speechprune_lib.synthesis.speaking import recording
 from speechprune_lib.synthesis.speaking.speech import Speech
@@ -98,7 +98,7 @@ def test_a_blind_model_that_is_right_too_often_fails_the_build(tmp_path, engine,
     words = (tmp_path / "unfair", "--workers", 1, "--asr", "none", "--model", "fake")
     failed = run(*words)
     assert failed.exit_code == 1
-    assert "gives something away: test: always B" in failed.stderr
+    assert "check failed: test: always B" in failed.stderr
     assert run(*words, "--allow-unfair").exit_code == 0
 
 
@@ -115,9 +115,33 @@ def test_what_cannot_be_spoken_is_named_and_the_rest_is_checked(tmp_path, engine
 def test_unknown_words_end_with_one_line(tmp_path, scripts):
     done = run(tmp_path / "out", "--scripts", scripts, "--asr", "siri")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "--asr got 'siri', expected tiny.en, large-v3 or none" in done.stderr
+    assert "--asr got 'siri', expected tiny.en, large-v3, none" in done.stderr
     assert "no *.jsonl transcripts" in run(tmp_path / "nothing", "--asr", "none", "--model", "none").stderr
     refused = CliRunner().invoke(cli.app, ["fetch", "libri"])
     assert "'libri' cannot be fetched, expected spiral" in refused.stderr
-    refused = CliRunner().invoke(cli.app, ["write", str(tmp_path), "--model", "m", "--items", "test"])
-    assert "--items got 'test', expected split=number" in refused.stderr
+
+
+def write(*words, **invoked):
+    return CliRunner().invoke(cli.app, ["write", *map(str, words)], **invoked)
+
+
+def test_the_price_is_told_and_asked_for_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "none is used")
+    out = tmp_path / "written"
+    asked = write(out, "--model", "m", "--items", "test=3,dev=3", "--prices", "2.5,10", input="n\n")
+    assert asked.exit_code == 1
+    assert "requests" in asked.stdout and "USD" in asked.stdout
+    assert "speechprune:" not in asked.stderr  # no is an answer, and no error
+    assert not out.exists()
+    assert "--prices got None, expected what a million" in write(out, "--model", "m").stderr
+    assert "--items got 'test', expected split=number" in write(out, "--model", "m", "--items", "test").stderr
+
+
+def test_spiral_can_be_spoken_again(tmp_path, engine):
+    released = {name: value for name, value in script(0, *FACTS[0]).items() if name != "split"}
+    (tmp_path / "data.jsonl").write_text(json.dumps(released) + "\n")
+    assert respeak(tmp_path / "data.jsonl", tmp_path / "own", workers=None, progress=False).spoken == 1
+    (example,) = load_benchmark("spiral-respoken", "test", tmp_path / "own")
+    assert example.choices[example.answer] == "At noon"
+    with pytest.raises(ValueError, match="made on your own computer"):
+        load_benchmark("spiral-respoken")
