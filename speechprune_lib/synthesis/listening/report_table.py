@@ -41,10 +41,11 @@ def table(report: BenchmarkReport) -> pd.DataFrame:
     ours = {
         "items": report.items,
         "mean duration (s)": round(report.duration_s.mean, 2),
+        "recordings measured": 0 if quality is None else quality.recordings,
         "WER": None if quality is None or quality.wer is None else round(quality.wer, 4),
         "WER by": "" if quality is None else quality.asr,
     }
-    theirs = dict(zip(ours, (PAPER.items, PAPER.duration_s, PAPER.wer, PAPER.asr), strict=True))
+    theirs = dict(zip(ours, (PAPER.items, PAPER.duration_s, PAPER.items, PAPER.wer, PAPER.asr), strict=True))
     theirs[f"MOS ({PAPER.mos_scale})"] = PAPER.mos
     if quality is not None and quality.mos is not None:
         ours[f"MOS ({quality.mos_scale})"] = round(quality.mos, 2)
