@@ -25,18 +25,19 @@ Tree = dict[Kind, dict[str, list[str]]]
 
 @dataclass(frozen=True)
 class Topics:
-    """tree: subtopics by kind and main topic. missing: why a kind and main topic has none; (kind, None): a whole kind."""
+    """tree: subtopics by kind and main topic. missing: why a kind's topic has none; (kind, None): why a kind has."""
 
     tree: Tree
     missing: dict[tuple[Kind, str | None], str]
 
     def of(self, slot: Slot) -> tuple[str, str]:
         """Main topic and subtopic of an item. Raises WriterError where the writer had none, ScriptError for too few."""
-        if why := self.missing.get((slot.kind, None)):
-            raise WriterError(f"{slot.kind} has no main topics: {why}")
+        if (slot.kind, None) in self.missing:
+            raise WriterError(f"{slot.kind} has no main topics: {self.missing[slot.kind, None]}")
         try:
             main_topic, subtopics = list(self.tree[slot.kind].items())[slot.main]
-            if why := self.missing.get((slot.kind, main_topic)):
+            if (slot.kind, main_topic) in self.missing:
+                why = self.missing[slot.kind, main_topic]
                 raise WriterError(f"{slot.kind}'s {main_topic!r} has no subtopics: {why}")
             return main_topic, subtopics[slot.sub]
         except LookupError as error:
