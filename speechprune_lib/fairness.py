@@ -143,8 +143,9 @@ def _unheard(examples: Sequence[Example], answers: pd.DataFrame) -> list[Check]:
         if len(rows) == 0:
             continue
         chance = float(np.mean([1 / len(asked[str(identity)].choices) for identity in rows["example"]]))
-        test = stats.binomtest(int(rows["correct"].sum()), len(rows), chance, alternative="greater")
-        checks.append(Check(f"{name} (of {len(rows)})", float(rows["correct"].mean()), chance, float(test.pvalue)))
+        right = sum(bool(correct) for correct in rows["correct"])
+        test = stats.binomtest(right, len(rows), chance, alternative="greater")
+        checks.append(Check(f"{name} (of {len(rows)})", right / len(rows), chance, float(test.pvalue)))
     return checks
 
 
