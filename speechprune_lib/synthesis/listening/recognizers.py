@@ -135,12 +135,10 @@ def _tiny_folder() -> Path:
 
 @cache
 def _tiny(threads: int) -> tuple[Any, Any, Any]:
-    from tokenizers import Tokenizer
-    from transformers import WhisperFeatureExtractor
-
     folder, models = _tiny_folder(), needed("ctranslate2").models
     model = models.Whisper(str(folder), device="cpu", compute_type="float32", intra_threads=threads)
-    return WhisperFeatureExtractor(feature_size=80), model, Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer = needed("tokenizers").Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return needed("transformers").WhisperFeatureExtractor(feature_size=80), model, tokenizer
 
 
 @cache
