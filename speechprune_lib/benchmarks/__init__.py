@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from . import audiollms, spiral
@@ -13,7 +13,7 @@ __all__ = ["BENCHMARKS", "BenchmarkError", "Example", "benchmark_hash", "load_be
 
 MINI_FOLDER = Path(__file__).parents[2] / "data" / "spiral-mini"
 
-Reader = Callable[[str, Path | None, bool], Iterator[Example]]
+Reader = Callable[[str, Path | None, bool], Iterable[Example]]
 
 
 def _spiral_mini(split: str, root: Path | None, need_audio: bool) -> Iterator[Example]:
@@ -99,7 +99,7 @@ def stream_benchmark(
     """
     if name not in BENCHMARKS:
         raise BenchmarkError(f"no benchmark is called {name!r}, expected one of {sorted(BENCHMARKS)}")
-    return BENCHMARKS[name](split, None if root is None else Path(root), need_audio)
+    return iter(BENCHMARKS[name](split, None if root is None else Path(root), need_audio))
 
 
 def load_benchmark(

@@ -229,7 +229,7 @@ def test_wrong_names_splits_and_folders(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("SPEECHPRUNE_CACHE", str(tmp_path / "empty"))
     write(tmp_path, timed(), file="dev.jsonl")
     for name, split, root, message in [
-        ("spiral-maxi", "test", None, r"'spiral-maxi', expected one of \['cn-coll.*, 'spiral-mini'\]"),
+        ("spiral-maxi", "test", None, r"'spiral-maxi', expected one of \['cn-coll.*, 'spiral-mini', 'spiral-respoken'\]"),
         ("spiral", "test", None, "pass root="),
         ("spiral", "dev", tmp_path, "no split 'dev'"),
         ("spiral-mini", "train", tmp_path, r"no split 'train', expected one of \['dev'\]"),
