@@ -229,7 +229,12 @@ def test_wrong_names_splits_and_folders(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("SPEECHPRUNE_CACHE", str(tmp_path / "empty"))
     write(tmp_path, timed(), file="dev.jsonl")
     for name, split, root, message in [
-        ("spiral-maxi", "test", None, r"'spiral-maxi', expected one of \['cn-coll.*, 'spiral-mini', 'spiral-respoken'\]"),
+        (
+            "spiral-maxi",
+            "test",
+            None,
+            r"'spiral-maxi', expected one of \['cn-coll.*, 'spiral-mini', 'spiral-respoken'\]",
+        ),
         ("spiral", "test", None, "pass root="),
         ("spiral", "dev", tmp_path, "no split 'dev'"),
         ("spiral-mini", "train", tmp_path, r"no split 'train', expected one of \['dev'\]"),
@@ -240,7 +245,7 @@ def test_wrong_names_splits_and_folders(tmp_path, monkeypatch) -> None:
         load_benchmark("spiral", root=tmp_path)
     with pytest.raises(FileNotFoundError, match="clone the repository"):
         load_benchmark(root=tmp_path / "nowhere")
-    assert set(BENCHMARKS) == {"spiral-mini", "spiral", "spiral-h", "dream-tts", "cn-college-listen"}
+    assert set(BENCHMARKS) == {"spiral-mini", "spiral", "spiral-h", "spiral-respoken", "dream-tts", "cn-college-listen"}
 
 
 def test_the_hash_follows_content_not_place(tmp_path) -> None:
