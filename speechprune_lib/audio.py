@@ -103,6 +103,11 @@ def windows(waveform: Waveform) -> list[Waveform]:
     return pieces if len(pieces[-1]) >= SHORTEST_SAMPLES else pieces[:-1]
 
 
+def begins_late(start_s: float) -> bool:
+    """Whether a model that hears one window alone, the first, hears nothing of what begins at this second."""
+    return start_s >= WINDOW_SECONDS
+
+
 def mel_frames(samples: int) -> int:
     """10 ms hops that hold a sample: what WhisperFeatureExtractor's attention mask counts, summed over windows."""
     if samples < 0:

@@ -31,6 +31,8 @@ import typer
 import yaml
 from nbformat import NotebookNode
 
+from .files import file_hash, write_whole
+
 ROOT = Path(__file__).resolve().parents[1]
 EXECUTED = Path("_build/executed")
 CELL_SECONDS = 1800
@@ -56,7 +58,7 @@ class Outcome:
 
 
 def notebooks_in_order(root: Path = ROOT) -> list[str]:
-    """Paths of the toc's notebooks, relative to `root`, in reading order. Raises FileNotFoundError for one not there."""
+    """Paths of the toc's notebooks from `root` on, in reading order. Raises FileNotFoundError for one not there."""
     names = [f"{name}.ipynb" for name in _files(yaml.safe_load((root / "_toc.yml").read_text("utf8")))]
     notebooks = [name for name in names if name.startswith("notebooks/")]
     for name in notebooks:
@@ -128,7 +130,7 @@ def surroundings(root: Path = ROOT) -> str:
     data = (file for file in (root / "data").rglob("*") if file.is_file())
     total = hashlib.sha256()
     for file in sorted([*library, *data]):
-        total.update(f"{file.relative_to(root)}\n".encode() + hashlib.sha256(file.read_bytes()).digest())
+        total.update(f"{file.relative_to(root)}\n".encode() + bytes.fromhex(file_hash(file)))
     total.update("\n".join(sorted(f"{package.name}=={package.version}" for package in distributions())).encode())
     return total.hexdigest()
 
@@ -234,10 +236,7 @@ def _store(root: Path, notebooks: Sequence[str]) -> None:
 
 
 def _write(notebook: NotebookNode, path: Path) -> None:
-    """Whole or not at all, so that a killed run leaves no torn copy behind."""
-    part = path.with_suffix(".part")
-    nbformat.write(notebook, part)
-    part.replace(path)
+    write_whole(path, nbformat.writes(notebook) + "\n")
 
 
 app = typer.Typer(help="Run the notebooks and render the book.", no_args_is_help=True)

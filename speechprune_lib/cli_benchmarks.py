@@ -16,6 +16,7 @@ from .synthesis.listening.opinion import Dnsmos, Opinion, Utmos22
 from .synthesis.listening.recognizers import Recognizer, WhisperTinyEn, WhisperTransformers
 from .synthesis.listening.report_table import table, voice_table
 from .synthesis.speaking.build import Built
+from .synthesis.speaking.libritts import libritts_cast
 from .synthesis.speaking.voices import CAST, Speaker, read_cast
 from .synthesis.writing.cost import Prices, estimate_cost
 from .synthesis.writing.plan import TranscriptPlan
@@ -39,9 +40,21 @@ OPINIONS: dict[str, Callable[[str], Opinion | None]] = {
     "none": lambda _device: None,
 }
 
-Cast = Annotated[Path | None, typer.Option(help="JSON list of speakers; SPIRAL-mini's if not given")]
+Cast = Annotated[
+    Path | None, typer.Option(help="JSON list of speakers, women and men by turns; SPIRAL-mini's if not given")
+]
+LibriTTS = Annotated[
+    Path | None,
+    typer.Option(
+        "--libritts",
+        help="LibriTTS as unpacked: StyleTTS 2 speaks like 12 readers of train-clean-100, instead of --cast; every "
+        "process loads its model",
+    ),
+]
 Workers = Annotated[int, typer.Option(min=1, help="processes")]
 CORES = os.cpu_count() or 1
+ENDPOINT_WORKERS = 4
+"""Scripts that are written at a time: few enough for the rate limits of a new account."""
 
 
 @app.command()
@@ -67,11 +80,12 @@ def respeak_command(
     annotations: Annotated[Path, typer.Argument(help="SPIRAL's data.jsonl, as `speechprune fetch spiral` gets it")],
     out: Annotated[Path, typer.Argument(help="a folder of your own")],
     cast: Cast = None,
+    libritts: LibriTTS = None,
     workers: Workers = CORES,
 ) -> None:
-    """Speak SPIRAL's annotations by other voices than its authors' ("spiral-respoken"): goes on where it was stopped."""
+    """Speak SPIRAL's annotations by other voices than the authors' ("spiral-respoken"): goes on where it was stopped."""
     with plain_errors():
-        built = respeak(annotations, out, cast=_cast(cast), workers=workers)
+        built = respeak(annotations, out, cast=_cast(cast, libritts), workers=workers)
     _tell_built(built)
     typer.echo(f"evaluate it by: speechprune evaluate --benchmark spiral-respoken --root {out}")
     if built.failed:
@@ -83,6 +97,7 @@ def synthesize_command(
     out: Annotated[Path, typer.Argument(help="the benchmark's folder; scripts in its texts/ are spoken")],
     scripts: Annotated[Path | None, typer.Option(help="hand-written scripts, a .jsonl file or a folder")] = None,
     cast: Cast = None,
+    libritts: LibriTTS = None,
     workers: Workers = CORES,
     asr: Annotated[str, typer.Option(help=f"measures the speech: {', '.join(RECOGNIZERS)}")] = "tiny.en",
     mos: Annotated[str, typer.Option(help=f"predicts opinions: {', '.join(OPINIONS)}; with --asr only")] = "dnsmos",
@@ -92,14 +107,15 @@ def synthesize_command(
 ) -> None:
     """Speak scripts into a benchmark, measure the speech, and check what the questions give away.
 
-    Goes on where it was stopped. Ends with 1 if something failed, or if the questions can be answered without listening.
+    Goes on where it was stopped. Ends with 1 if something failed, or if the questions can be answered without
+    listening.
     """
     with plain_errors():
         recognizer, opinion = _chosen("--asr", RECOGNIZERS, asr)(device), _chosen("--mos", OPINIONS, mos)(device)
         done = synthesize(
             out,
             scripts,
-            cast=_cast(cast),
+            cast=_cast(cast, libritts),
             workers=1 if asr == "large-v3" else workers,  # every process would load its gigabytes
             recognizer=recognizer,
             opinion=opinion if recognizer else None,
@@ -118,20 +134,23 @@ def write_command(
     base_url: Annotated[str | None, typer.Option(help="an OpenAI-compatible endpoint, up to /v1")] = None,
     local: Annotated[bool, typer.Option("--local", help="run the model here, by transformers")] = False,
     device: Annotated[str, typer.Option(help="of a local model: cpu, cuda")] = "cpu",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help=f"scripts at a time; {ENDPOINT_WORKERS} if not given, 1 with --local")
+    ] = None,
     prices: Annotated[str | None, typer.Option(help="USD of a million prompt tokens,completion tokens: 2.5,10")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="begin without asking whether the price is right")] = False,
 ) -> None:
     """Have a language model write the scripts of a benchmark; `synthesize` then speaks them. Resumes."""
     with plain_errors():
         plan = TranscriptPlan(splits=tuple(_split(item) for item in items.split(",")))
-        cost = None if local else _prices(prices)
+        cost, at_a_time = None if local else _prices(prices), _at_a_time(workers, local)
         writer: Writer = load_local(model, device) if local else OpenAIWriter(model, base_url)
         try:
             if cost is not None:
                 typer.echo(str(estimate_cost(plan, cost, written_ids(out, plan))))
                 if not yes:
                     typer.confirm("Begin?", abort=True)
-            written = write_benchmark(writer, out, plan)
+            written = write_benchmark(writer, out, plan, workers=at_a_time)
             typer.echo(f"{written.items} scripts in {written.texts}; spent: {writer.spent}")
         finally:
             writer.close()
@@ -140,8 +159,18 @@ def write_command(
         raise typer.Exit(1)
 
 
-def _cast(path: Path | None) -> tuple[Speaker, ...]:
+def _cast(path: Path | None, libritts: Path | None) -> tuple[Speaker, ...]:
+    if path is not None and libritts is not None:
+        raise ValueError(f"--cast got {path} and --libritts got {libritts}, expected one of them: leave the other out")
+    if libritts is not None:
+        return libritts_cast(libritts)
     return CAST if path is None else read_cast(path)
+
+
+def _at_a_time(workers: int | None, local: bool) -> int:
+    if local and workers not in (None, 1):
+        raise ValueError(f"--workers got {workers} with --local, expected 1: a model here writes one text at a time")
+    return workers or (1 if local else ENDPOINT_WORKERS)
 
 
 def _chosen(option: str, table: dict[str, Callable[[str], Made]], name: str) -> Callable[[str], Made]:

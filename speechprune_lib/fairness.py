@@ -69,8 +69,8 @@ def fairness(examples: Sequence[Example], answers: pd.DataFrame | None = None) -
         raise ValueError("got no examples with choices, expected a benchmark's, as of load_benchmark")
     checks = [
         _letters(examples),
-        _strategy("longest option", examples, lambda example: [len(option) for option in example.choices]),
-        _strategy("shortest option", examples, lambda example: [-len(option) for option in example.choices]),
+        _strategy("longest option", examples, lambda example: example.choice_lengths),
+        _strategy("shortest option", examples, lambda example: [-length for length in example.choice_lengths]),
         _strategy("option most like the question", examples, _echoes),
         *_commonest(examples),
         *_positions(examples),
@@ -133,7 +133,7 @@ def _same(text: str, example: Example) -> list[int]:
 
 def _unheard(examples: Sequence[Example], answers: pd.DataFrame) -> list[Check]:
     """What a model answers that cannot have heard the answer."""
-    late = {e.id: e for e in examples if e.key_spans and e.key_spans[0][0] >= WINDOW_SECONDS}
+    late = {e.id: e for e in examples if e.key_is_late}
     everyone = {e.id: e for e in examples}
     cases = (("no-audio", "no audio", everyone), ("original", f"first {WINDOW_SECONDS} s, key later", late))
     checks = []
@@ -164,12 +164,12 @@ def _echoes(example: Example) -> list[int]:
 
 
 def _positions(examples: Sequence[Example]) -> list[Check]:
-    timed = [(e.key_spans, e.duration_s) for e in examples if e.key_spans and e.duration_s]
+    timed = [(e.key_spans, e.duration_s, e.key_is_late) for e in examples if e.key_spans and e.duration_s]
     if not timed:
         return []
-    late = float(np.mean([spans[0][0] >= WINDOW_SECONDS for spans, _ in timed]))
+    late = float(np.mean([is_late for *_, is_late in timed]))
     # a key of s seconds begins within the first d - s of d; one that fills its recording has no choice
-    rooms = [(spans[0][0], duration - (spans[-1][1] - spans[0][0])) for spans, duration in timed]
+    rooms = [(spans[0][0], duration - (spans[-1][1] - spans[0][0])) for spans, duration, _ in timed]
     places = [start / room for start, room in rooms if room > 0]
     p_value = float(stats.kstest(places, "uniform").pvalue) if places else float("nan")
     return [

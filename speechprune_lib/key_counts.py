@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from .audio import WINDOW_SECONDS
 from .benchmarks import Example, benchmark_hash, spiral
 from .benchmarks.spiral_check import ANNOTATIONS, HARD_ANNOTATIONS
+from .files import numbered_lines, write_whole
 from .provenance import RunCard, run_card
 
 
@@ -63,7 +64,7 @@ def count_key(benchmark: str, examples: Sequence[Example], hard: Iterable[str] |
     if unknown or not examples:
         raise ValueError(f"no choices or no key sentences in {unknown[:3] or 'no examples'}: they cannot be counted")
     wrong = None if hard is None else {*hard}
-    late = [e.id for e in examples if e.key_spans[0][0] >= WINDOW_SECONDS]
+    late = [e.id for e in examples if e.key_is_late]
     early = [e.id for e in examples if e.key_spans[-1][1] <= WINDOW_SECONDS]
     return KeyCounts(
         benchmark=benchmark,
@@ -112,13 +113,14 @@ def blind_scores(counts: Iterable[KeyCounts]) -> pd.DataFrame:
 
 
 def write_counts(counts: Sequence[KeyCounts], path: Path) -> None:
-    path.write_text("".join(one.model_dump_json() + "\n" for one in counts), "utf8")
+    write_whole(path, "".join(one.model_dump_json() + "\n" for one in counts))
 
 
 def read_counts(path: Path) -> list[KeyCounts]:
-    return [KeyCounts.model_validate_json(line) for line in path.read_text("utf8").splitlines()]
+    return [KeyCounts.model_validate_json(line) for _, line in numbered_lines(path)]
 
 
 def _longest(example: Example) -> float:
-    lengths = [len(option) for option in example.choices]
+    """What picking the longest option scores on average. `fairness`, whose test wants whole picks, leaves ties out."""
+    lengths = example.choice_lengths
     return (lengths[example.answer or 0] == max(lengths)) / lengths.count(max(lengths))

@@ -20,6 +20,7 @@ import pandas as pd
 from .benchmarks import Example, load_benchmark
 from .evaluate import evaluate, open_store
 from .fairness import fairness
+from .files import write_whole
 from .models.base import SpeechModel
 from .synthesis.listening.heard import ClipQuality
 from .synthesis.listening.opinion import Opinion
@@ -30,14 +31,13 @@ from .synthesis.listening.spoken import read_spoken
 from .synthesis.speaking.build import Built, build
 from .synthesis.speaking.records import spiral_scripts
 from .synthesis.speaking.voices import CAST, Speaker
-from .synthesis.writing.scripts import write_whole
 from .synthesis.writing.transcripts import store_scripts
 from .synthesis.writing.writers.files import hand_written
 
 
 @dataclass(frozen=True)
 class Synthesized:
-    """What a run of the pipeline made: by split the reports and the checks, and everything that failed (what -> why)."""
+    """What a run of the pipeline made: by split the reports and the checks, and all that failed (what -> why)."""
 
     built: Built
     reports: dict[str, BenchmarkReport] = field(default_factory=dict)
@@ -96,8 +96,8 @@ def respeak(
 ) -> Built:
     """SPIRAL, re-spoken: the released annotations (`data.jsonl`) spoken by a cast of one's own into `out/test.jsonl`.
 
-    Not SPIRAL's recordings: read it under the name "spiral-respoken", which goes wherever a result goes. The texts carry
-    no stated licence: keep `out` to yourself. Raises as `build` does.
+    Not SPIRAL's recordings: read it under the name "spiral-respoken", which goes wherever a result goes. The texts
+    carry no stated licence: keep `out` to yourself. Raises as `build` does.
     """
     write_whole(out / "texts" / "test.jsonl", "".join(json.dumps(one) + "\n" for one in spiral_scripts(annotations)))
     return build(out / "texts", out, cast, workers, progress=progress)

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from .complaints import first_complaint
+from .files import numbered_lines, write_whole
 from .provenance import RunCard, run_card
 
 __all__ = ["ResultStore", "ResultsError", "Row", "RunCard", "read_card", "read_rows", "row_key", "run_card"]
@@ -138,9 +140,8 @@ class ResultStore:
         path, card = Path(path), self.card
         if card is None:
             raise ResultsError(f"{self.path} holds no run card, so nothing to export: evaluate something first")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(_card_path(path), card.model_dump_json(indent=2) + "\n")
-        _replace(path, "".join(json.dumps(row.lasting(), ensure_ascii=False) + "\n" for row in self.rows()))
+        write_whole(_card_path(path), card.model_dump_json(indent=2) + "\n")
+        write_whole(path, "".join(json.dumps(row.lasting(), ensure_ascii=False) + "\n" for row in self.rows()))
         return path
 
     def close(self) -> None:
@@ -233,12 +234,11 @@ def _sqlite_rows(path: Path) -> list[Row]:
 
 
 def _jsonl_rows(path: Path) -> Iterator[Row]:
-    with _existing(path).open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                yield Row.model_validate_json(line)
-            except ValidationError as error:
-                raise ResultsError(f"{path}:{number}: no row of results ({error.errors()[0]['msg']})") from error
+    for number, line in numbered_lines(_existing(path)):
+        try:
+            yield Row.model_validate_json(line)
+        except ValidationError as error:
+            raise ResultsError(f"{path}:{number}: no row of results ({first_complaint(error)})") from error
 
 
 def _existing(path: Path) -> Path:
@@ -258,10 +258,3 @@ def _order(row: Row) -> tuple[Any, ...]:
 
 def _json(options: dict[str, Any]) -> str:
     return json.dumps(options, sort_keys=True)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write all of it or nothing."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from statsmodels.stats.contingency_tables import mcnemar
@@ -49,5 +50,5 @@ def compare_paired(first: Sequence[bool], second: Sequence[bool]) -> PairedCompa
     for one, other in zip(first, second, strict=True):
         counts[bool(one), bool(other)] += 1
     both, first_only, second_only, neither = counts.values()
-    p_value = float(mcnemar([[both, first_only], [second_only, neither]], exact=True).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
-    return PairedComparison(both, first_only, second_only, neither, min(1.0, p_value))
+    test: Any = mcnemar([[both, first_only], [second_only, neither]], exact=True)  # declared without its fields
+    return PairedComparison(both, first_only, second_only, neither, min(1.0, float(test.pvalue)))

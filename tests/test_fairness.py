@@ -7,26 +7,10 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from plain_examples import WORDS, example
 
 from speechprune_lib.benchmarks import Example
 from speechprune_lib.fairness import fairness
-
-WORDS = ("apple", "bread", "chalk", "drums")
-
-
-def example(number: int, answer: int = 0, question: str | None = None, choices=WORDS, start: float = 10.0) -> Example:
-    return Example(
-        id=f"item{number}",
-        audio_path=None,
-        question=question or f"What was number {chr(97 + number % 26)}{chr(97 + number // 26)} about?",
-        choices=choices,
-        answer=answer,
-        transcript="",
-        key_spans=((start, start + 2),),
-        kind="lecture",
-        duration_s=100.0,
-        split="test",
-    )
 
 
 def upper_tail(right: int, of: int) -> float:

@@ -7,28 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from plain_examples import example
 
-from speechprune_lib.benchmarks import Example
 from speechprune_lib.key_counts import blind_scores, count_key, count_spiral, read_counts, write_counts
 
-
-def example(number: int, answer: int, start: float, choices=("aa", "bb", "cccc", "dddd")) -> Example:
-    return Example(
-        id=f"item{number}",
-        audio_path=None,
-        question="What?",
-        choices=choices,
-        answer=answer,
-        transcript="",
-        key_spans=((start, start + 4.0),),
-        kind="lecture",
-        duration_s=90.0,
-        split="test",
-    )
-
-
-WHERE = [(0, 0.0), (1, 26.0), (1, 28.0), (2, 30.0), (3, 80.0)]
-FIVE = [example(n, answer, start) for n, (answer, start) in enumerate(WHERE)]
+OPTIONS = ("aa", "bb", "cccc", "dddd")
+WHERE = [(0, 0.0), (1, 28.0), (1, 29.0), (2, 30.0), (3, 80.0)]
+FIVE = [example(n, answer, choices=OPTIONS, start=start) for n, (answer, start) in enumerate(WHERE)]
 
 
 def test_counts_by_hand(tmp_path):

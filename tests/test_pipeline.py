@@ -11,12 +11,14 @@ import torch
 from fake_model import FakeModel
 from typer.testing import CliRunner
 
-from speechprune_lib import cli, load_benchmark
+from speechprune_lib import cli, cli_benchmarks, load_benchmark
 from speechprune_lib.models import MODELS
 from speechprune_lib.pipeline import respeak, synthesize
 from speechprune_lib.synthesis.listening.report import read_report
 from speechprune_lib.synthesis.speaking import recording
 from speechprune_lib.synthesis.speaking.speech import Speech
+from speechprune_lib.synthesis.writing.transcripts import Written
+from speechprune_lib.synthesis.writing.writers import Writer
 
 FACTS = (("the ferry", "noon"), ("the museum", "seven"), ("the bakery", "dawn"))
 TIMES = ("noon", "seven", "dawn", "midnight")
@@ -135,6 +137,26 @@ def test_the_price_is_told_and_asked_for_before_anything_is_written(tmp_path, mo
     assert not out.exists()
     assert "--prices got None, expected what a million" in write(out, "--model", "m").stderr
     assert "--items got 'test', expected split=number" in write(out, "--model", "m", "--items", "test").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "workers"), [((), 4), (("--workers", 9), 9), (("--local",), 1), (("--local", "--workers", 1), 1)]
+)
+def test_an_endpoint_writes_several_scripts_at_a_time_and_a_model_here_one(words, workers, tmp_path, monkeypatch):
+    class Silent(Writer):
+        pass
+
+    seen = []
+    written = Written(tmp_path, 12)
+    monkeypatch.setattr(cli_benchmarks, "load_local", lambda model, device: Silent())
+    monkeypatch.setattr(cli_benchmarks, "OpenAIWriter", lambda model, base_url: Silent())
+    monkeypatch.setattr(
+        cli_benchmarks, "write_benchmark", lambda writer, out, plan, workers: seen.append(workers) or written
+    )
+    done = write(tmp_path / "out", "--model", "m", "--prices", "0,0", "--yes", *words)
+    assert (done.exit_code, seen) == (0, [workers]), done.output
+    refused = write(tmp_path / "out", "--model", "m", "--local", "--workers", 2)
+    assert "--workers got 2 with --local, expected 1" in refused.stderr
 
 
 def test_spiral_can_be_spoken_again(tmp_path, engine):

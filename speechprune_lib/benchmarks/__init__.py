@@ -54,8 +54,8 @@ def _fetched(file: str) -> Path:
     folder = default_folder()
     if not (folder / file).is_file():
         raise BenchmarkError(
-            f"SPIRAL is not part of this project, and {folder} does not hold {file}: `speechprune fetch spiral` gets it, "
-            "or pass root=, the folder that holds it"
+            f"SPIRAL is not part of this project, and {folder} does not hold {file}: `speechprune fetch spiral` gets "
+            "it, or pass root=, the folder that holds it"
         )
     return folder
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,7 +19,9 @@ from typing import Any
 import soundfile
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .base import BenchmarkError, Example, complaint
+from ..complaints import first_complaint
+from ..packages import needed
+from .base import BenchmarkError, Example
 from .choices import answer_index, split_options, strip_labels
 
 MIN_SECONDS = 60.0
@@ -46,8 +47,8 @@ def read(root: Path, *, name: str, kind: str, split: str, need_audio: bool) -> I
 
     A row group is in memory at a time. The recordings are written once to `audio/` beside their parquet file, named by
     their content, unless `need_audio` is False. Ids are the benchmark's `name`, the file's stem and the record's number
-    in it, from 0. Raises FileNotFoundError at once, and, on the way, BenchmarkError naming file and record; a short
-    recording's question is not looked at.
+    in it, from 0. Raises FileNotFoundError at once, and, on the way, BenchmarkError naming file and record, and
+    ModuleNotFoundError without pyarrow; a short recording's question is not looked at.
     """
     folder = root / "data" if (root / "data").is_dir() else root
     files = sorted(folder.glob("*.parquet"))
@@ -73,7 +74,7 @@ def _examples(files: list[Path], name: str, kind: str, split: str, need_audio: b
 
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    arrow, parquet = _arrow()
+    arrow, parquet = (needed(name, "a parquet file", "parquet") for name in ("pyarrow", "pyarrow.parquet"))
     try:
         with parquet.ParquetFile(file, buffer_size=READ_BYTES, pre_buffer=False) as table:
             for batch in table.iter_batches(1, columns=_columns(table.schema_arrow, file), use_threads=False):
@@ -84,14 +85,6 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
             f"{file} is damaged or no parquet file ({reason}): download it again (a few lines of text in its place are "
             "a Git LFS pointer)"
         ) from error
-
-
-def _arrow() -> tuple[Any, Any]:
-    """Loaded late, because only these benchmarks need it."""
-    try:
-        return import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ModuleNotFoundError as error:
-        raise BenchmarkError("parquet files need pyarrow, which is not installed: pip install pyarrow") from error
 
 
 def _columns(schema: Any, file: Path) -> list[str]:
@@ -139,7 +132,7 @@ def _question(row: dict[str, Any]) -> tuple[str, tuple[str, ...], str]:
     try:
         record = Question.model_validate(row)
     except ValidationError as error:
-        raise ValueError(complaint(error)) from error
+        raise ValueError(first_complaint(error)) from error
     question, printed = split_options(f"{record.instruction}\n{record.choices or ''}")
     if not question:
         raise ValueError(f"no question stands before the options in {record.instruction!r}")

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from ..audio import Waveform, load
+from ..audio import Waveform, begins_late, load
+from ..files import file_hash
 
 
 class BenchmarkError(ValueError):
@@ -22,9 +21,10 @@ class Example:
     """One question: of several choices, or an open one.
 
     `choices` are bare texts ("A. " removed) and `answer` indexes them. An open question has no choices, no `answer`,
-    and in `references` the forms in which its answer may be put, the plainest first. `key_spans` are the (start, end) in seconds of
-    the sentences that hold the answer, empty if unknown or if none does; `spans_estimated` marks times that were not stored but spread
-    over the clip by counting words. `audio_path` is None where the recording was not asked for.
+    and in `references` the forms in which its answer may be put, the plainest first. `key_spans` are the (start, end)
+    in seconds of the sentences that hold the answer, empty if unknown or if none does; `spans_estimated` marks times
+    that were not stored but spread over the clip by counting words. `audio_path` is None where the recording was not
+    asked for.
     """
 
     id: str
@@ -45,10 +45,26 @@ class Example:
             return
         if len(self.choices) < 2 or len(set(self.choices)) < len(self.choices) or not all(self.choices):
             raise ValueError(
-                f"{self.id} has the choices {list(self.choices)}, expected two or more different texts, or none and references"
+                f"{self.id} has the choices {list(self.choices)}, expected two or more different texts, or none and "
+                f"references"
             )
         if self.answer is None or not 0 <= self.answer < len(self.choices):
             raise ValueError(f"{self.id} has answer {self.answer}, expected 0..{len(self.choices) - 1}")
+
+    @property
+    def key_start_s(self) -> float | None:
+        """When the first of the key sentences begins; None without key sentences."""
+        return self.key_spans[0][0] if self.key_spans else None
+
+    @property
+    def key_is_late(self) -> bool:
+        """Whether no model that hears one window alone can have heard any of the key sentences."""
+        return self.key_start_s is not None and begins_late(self.key_start_s)
+
+    @property
+    def choice_lengths(self) -> list[int]:
+        """Characters of every choice: the longest is what many who do not know the answer pick."""
+        return [len(choice) for choice in self.choices]
 
     def waveform(self) -> Waveform:
         """The recording, mono at 16 kHz. Raises ValueError where the benchmark was read without recordings."""
@@ -67,19 +83,8 @@ def benchmark_hash(examples: Iterable[Example]) -> str:
     for example in sorted(examples, key=lambda example: example.id):
         fields = asdict(example)
         path = fields.pop("audio_path")
-        fields["audio"] = path and _file_hash(path)
+        fields["audio"] = path and file_hash(path)
         if not example.references:
             del fields["references"]  # hashes of multiple-choice benchmarks are older than open questions
         digest.update(json.dumps(fields, sort_keys=True).encode() + b"\n")
     return digest.hexdigest()
-
-
-def complaint(error: ValidationError) -> str:
-    """The first thing pydantic found wrong with a record, in a line: where it is, and what was expected."""
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'the line'}: {first['msg']}"
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

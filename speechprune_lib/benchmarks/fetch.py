@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pooch
 
+from ..files import file_hash
 from .archive import unpack
 from .base import BenchmarkError
 from .spiral_check import ANNOTATIONS, HARD_ANNOTATIONS, SpiralCheck, check_spiral
@@ -49,7 +50,7 @@ def fetch_spiral(folder: str | Path | None = None, archive: str | Path | None = 
 
 def _refuse_other(path: Path) -> None:
     """Before pooch replaces it."""
-    if path.exists() and pooch.file_hash(str(path)) != SHA256[path.name]:
+    if path.exists() and file_hash(path) != SHA256[path.name]:
         raise BenchmarkError(f"{path} is not the published file: move it away, or pass another folder")
 
 

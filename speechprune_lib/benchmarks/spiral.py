@@ -13,14 +13,16 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..audio import duration_seconds
-from .base import BenchmarkError, Example, complaint
+from ..complaints import first_complaint
+from ..files import numbered_lines
+from .base import BenchmarkError, Example
 from .choices import answer_index, strip_labels
 
 Span = tuple[float, float]
 
 WORDS_PER_SECOND = 194.9 / 87.89
-"""SPIRAL's mean words a question (counted in its annotations) over its mean length (section II-C of the paper): a pace to
-assume where only the annotations are at hand."""
+"""SPIRAL's mean words a question (counted in its annotations) over its mean length (section II-C of the paper): a pace
+to assume where only the annotations are at hand."""
 
 
 class Question(BaseModel):
@@ -94,8 +96,8 @@ def read(
 
     Recordings are looked for under `audio_root` as `places` says; None leaves them out; `audio_hint` says in the error
     where to get a missing one. Key spans come from stored times; without them from word counts spread over the
-    recording's length; without a length they stay empty, unless `words_per_second` is assumed. Raises FileNotFoundError at once, and, on the way, BenchmarkError
-    naming file and line.
+    recording's length; without a length they stay empty, unless `words_per_second` is assumed. Raises
+    FileNotFoundError at once, and, on the way, BenchmarkError naming file and line.
     """
     _refuse_missing(annotations)
     return _examples(annotations, split, audio_root, audio_hint, words_per_second)
@@ -142,10 +144,8 @@ def _examples(
 
 
 def _records(annotations: Path) -> Iterator[tuple[int, Record]]:
-    with annotations.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield number, _record(line, f"{annotations}:{number}")
+    for number, line in numbered_lines(annotations):
+        yield number, _record(line, f"{annotations}:{number}")
 
 
 def _record(line: bytes, where: str) -> Record:
@@ -154,7 +154,7 @@ def _record(line: bytes, where: str) -> Record:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BenchmarkError(f"{where}: not a line of JSON ({error})") from error
     except ValidationError as error:
-        raise BenchmarkError(f"{where}: {complaint(error)}; expected SPIRAL's format") from error
+        raise BenchmarkError(f"{where}: {first_complaint(error)}; expected SPIRAL's format") from error
 
 
 def _example(record: Record, split: str, audio_root: Path | None, audio_hint: str, pace: float | None) -> Example:

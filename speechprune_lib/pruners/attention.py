@@ -27,8 +27,8 @@ class AttentionPhase:
     """Phase 2, Eqs. 10-13: the tokens that receive most attention in the LLM's first layer, estimated from signs.
 
     `binarize`: take the signs of what that layer sees ("normalized"), or of the embeddings themselves ("raw", Eq. 10
-    to the letter); they differ where the layer's norm has negative weights or a bias. `scale`: see `binary_projections`.
-    `heads`: see `attention_rows`.
+    to the letter); they differ where the layer's norm has negative weights or a bias. `scale`: see
+    `binary_projections`. `heads`: see `attention_rows`.
     """
 
     scale: Scale = "literal"

@@ -50,7 +50,7 @@ class SimilarityPhase:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected a positive number")
 
     def select(self, prompt: SpeechPrompt, count: int) -> Int[Tensor, " kept"]:
-        """Increasing indices of `count` audio tokens ("literal" budgets: at most `count`), or of all if there are fewer.
+        """Increasing indices of `count` audio tokens ("literal" budgets: at most `count`), or of all if they are fewer.
 
         Raises ValueError for a question without tokens, and if "literal" budgets come out all zero.
         """
@@ -76,7 +76,8 @@ def similarity(
 
     The mean over l of cos(s, t_l) is s/|s| times the mean of t_l/|t_l|: O(N D) instead of O(N L D), without F. "max",
     unlike Eq. 5, is the cosine to the nearest of the question's tokens, as in late interaction (ColBERT, arXiv
-    2004.12832). A vector of norm zero has cosine 0 to everything. Raises ValueError for an empty question, unequal dims, NaN or infinity.
+    2004.12832). A vector of norm zero has cosine 0 to everything. Raises ValueError for an empty question, unequal
+    dims, NaN or infinity.
     """
     if len(question) == 0:
         raise ValueError("the question has no tokens, and phase 1 compares the audio with them: give its text")

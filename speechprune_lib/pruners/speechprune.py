@@ -1,4 +1,4 @@
-"""SpeechPrune (arXiv 2412.12009, section III-B): keep what resembles the question, then what the audio itself attends to.
+"""SpeechPrune (arXiv 2412.12009, section III-B): keep what resembles the question, then what the audio attends to.
 
 Phase 1 (`similarity.py`) gives every second of audio a share of the budget by its similarity to the question, and keeps
 each second's most similar tokens. Phase 2 (`attention.py`) ranks the survivors by the attention they receive from each

@@ -1,13 +1,20 @@
-"""Many independent jobs over processes: one that fails, or ends its process, is told, and the others are done."""
+"""Many independent jobs at a time.
+
+Over processes: one that fails, or ends its process, is told, and the others are done. Over threads, for jobs that wait
+for somebody else: an error ends all.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 Outcome = tuple[str, Any, str]
 """(the job's key, its result, what went wrong or "")."""
 
@@ -35,6 +42,40 @@ def each(work: Callable[..., Any], jobs: Mapping[str, tuple], workers: int | Non
         for key, future in alone.items():
             outcomes = future.result()
             yield outcomes[0] if outcomes else (key, None, DIED)
+
+
+def over_threads(
+    work: Callable[[Job], Result], jobs: Iterable[Job], workers: int, keep: Callable[[Result], None]
+) -> None:
+    """`keep(work(job))` for every job: the work in threads, `keep` in this one alone, in the order of completion.
+
+    One worker is this thread, and takes the jobs in their order. After an error or Ctrl-C no job is begun; those in
+    progress are waited for and their results kept, and then it is raised. A second Ctrl-C gives those up.
+    """
+    if workers == 1:
+        for job in jobs:
+            keep(work(job))
+        return
+    pool = ThreadPoolExecutor(workers)
+    left: set[Future[Result]] = set()
+    try:
+        left.update(pool.submit(work, job) for job in jobs)
+        _keep_all(left, keep)
+    except BaseException:
+        for future in [future for future in left if future.cancel()]:
+            left.discard(future)
+        while left:
+            with suppress(Exception):  # the first error is told; others have the same cause, or its consequence
+                _keep_all(left, keep)
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _keep_all(left: set[Future[Result]], keep: Callable[[Result], None]) -> None:
+    for future in as_completed(set(left)):
+        left.discard(future)  # before it is kept: whatever happens there, nothing is kept twice
+        keep(future.result())
 
 
 def _pooled(work: Callable[..., Any], jobs: Mapping[str, tuple], workers: int) -> Iterator[Outcome]:

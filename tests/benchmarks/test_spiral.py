@@ -135,7 +135,7 @@ def test_stored_times_are_taken_over(tmp_path) -> None:
         (changed("audio_data", "combined", "times", TIMES[:3]), "3 times for 4 sentences"),
         (changed("audio_data", "combined", "times", [[2, 1], *TIMES[1:]]), "0 <= start <= end"),
         (changed("audio_data", "combined", "duration", 0), "duration: .*greater than 0"),
-        ([1, 2], "the line: .*expected SPIRAL's format"),
+        ([1, 2], r"the item: .*got \[1, 2\]; expected SPIRAL's format"),
     ],
 )
 def test_malformed_lines_are_named(tmp_path, record, message: str) -> None:

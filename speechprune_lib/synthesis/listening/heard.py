@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 from ...audio import SAMPLE_RATE_HZ, Waveform, load
+from ...packages import needed
 from .opinion import Opinion
-from .packages import needed
 from .pieces import cut_turns
 from .recognizers import Recognizer
 from .spoken import SpokenClip, Turn
@@ -22,7 +22,7 @@ from .spoken import SpokenClip, Turn
 
 @dataclass(frozen=True)
 class HeardTurn:
-    """words: of the normalised text, in which `errors` words are wrong, missing or added. mos: None if not asked for."""
+    """words: of the normalised text, in which `errors` are wrong, missing or added. mos: None if not asked for."""
 
     speaker: str
     voice: str
@@ -60,7 +60,7 @@ def hear(clip: SpokenClip, key: str, recognizer: Recognizer, opinion: Opinion | 
 def word_errors(text: str, heard: str) -> tuple[int, int]:
     """(words of the text, words to change, add or take away to make it what was heard), both normalised."""
     reference, hypothesis = _normaliser()(text).strip(), _normaliser()(heard).strip()
-    found = needed("jiwer").process_words(reference, hypothesis)
+    found = needed("jiwer", "counting word errors", "synthesis").process_words(reference, hypothesis)
     return len(reference.split()), found.substitutions + found.deletions + found.insertions
 
 
@@ -92,4 +92,4 @@ def _mean(weighted: Sequence[tuple[Any, float]]) -> float:
 
 @cache
 def _normaliser() -> Any:
-    return needed("whisper_normalizer.english").EnglishTextNormalizer()
+    return needed("whisper_normalizer.english", "comparing words", "synthesis").EnglishTextNormalizer()

@@ -6,7 +6,6 @@ Every model has a scale of its own. Two numbers compare only if their `scale` is
 # pyright: basic
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ...audio import SAMPLE_RATE_HZ, Waveform
-from .packages import needed
+from ...files import file_hash
+from ...packages import needed
 
 DNSMOS_SAMPLES = round(9.01 * SAMPLE_RATE_HZ)
 """What the model hears at a time; shorter sound is repeated."""
@@ -81,7 +81,7 @@ class Dnsmos(Opinion):
 
     @property
     def revision(self) -> str:
-        return f"{_file_hash(_dnsmos_file())}-hop{self.hop_s}"
+        return f"{file_hash(_dnsmos_file())[:12]}-hop{self.hop_s}"
 
     def score(self, waveform: Waveform) -> float:
         heard = np.clip(waveform, -1.0, 1.0)
@@ -95,13 +95,14 @@ class Dnsmos(Opinion):
 
 @cache
 def _utmos(device: str) -> Any:
-    return needed("utmos_pytorch").UTMOSScoreTorch(ckpt_path=str(_utmos_weights()), device=device)
+    package = needed("utmos_pytorch", "UTMOS-22", "synthesis")
+    return package.UTMOSScoreTorch(ckpt_path=str(_utmos_weights()), device=device)
 
 
 @cache
 def _utmos_weights() -> Path:
     try:
-        return Path(needed("utmos_pytorch.utils").download_utmos_ckpt())
+        return Path(needed("utmos_pytorch.utils", "UTMOS-22", "synthesis").download_utmos_ckpt())
     except OSError as error:
         raise RuntimeError(
             "UTMOS-22's weights are not reachable on the hub: connect, or use Dnsmos(), which is another scale"
@@ -110,16 +111,11 @@ def _utmos_weights() -> Path:
 
 @cache
 def _dnsmos() -> Any:
-    runtime = needed("onnxruntime")
+    runtime = needed("onnxruntime", "DNSMOS", "synthesis")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # clips run side by side, not windows
     return runtime.InferenceSession(str(_dnsmos_file()), options, providers=["CPUExecutionProvider"])
 
 
 def _dnsmos_file() -> Path:
-    return Path(needed("speechmos").__file__).parent / "dnsmos_models" / "sig_bak_ovr.onnx"
-
-
-@cache
-def _file_hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return Path(needed("speechmos", "DNSMOS", "synthesis").__file__).parent / "dnsmos_models" / "sig_bak_ovr.onnx"

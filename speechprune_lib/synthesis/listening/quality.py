@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
 
+from ...files import append_line, file_hash, numbered_lines, write_whole
 from ...provenance import RunCard, installed_version, run_card
 from ..parallel import each
-from ..writing.scripts import write_whole
 from .heard import ClipQuality, hear
 from .opinion import Opinion
 from .recognizers import Recognizer
@@ -52,7 +51,8 @@ def measure(
     """Measure the recordings that the file `rows` (.jsonl) does not hold yet; clips that share one count once.
 
     A recording that fails is told in the result and in `<rows>.failed.json`, the others go on, and the next run tries
-    it again. workers: processes, None for none but this. Raises at once what their `revision` raises where weights are missing.
+    it again. workers: processes, None for none but this. Raises at once what their `revision` raises where weights are
+    missing.
     """
     by, recordings = _measurers(recognizer, opinion), _recordings(clips)
     keys, failed = _keys(recordings, by)
@@ -63,7 +63,7 @@ def measure(
         if error:
             failed[name] = error
             continue
-        _append(rows, row)
+        append_line(rows, _ROW.dump_json(row).decode())
         done[row.key] = row
     _tell(rows.with_suffix(".failed.json"), failed)
     return Measured(tuple(done[key] for key in keys.values() if key in done), failed)
@@ -71,13 +71,11 @@ def measure(
 
 def read_quality(rows: Path) -> Iterator[ClipQuality]:
     """The rows of a file, none if it does not exist; a line that a kill cut short is passed over."""
-    if rows.exists():
-        with rows.open(encoding="utf8") as lines:
-            for line in lines:
-                try:
-                    yield _ROW.validate_json(line)
-                except ValidationError:
-                    continue
+    for _, line in numbered_lines(rows) if rows.exists() else ():
+        try:
+            yield _ROW.validate_json(line)
+        except ValidationError:
+            continue
 
 
 def quality_card(
@@ -122,22 +120,8 @@ def _keys(recordings: dict[str, SpokenClip], by: list[str]) -> tuple[dict[str, s
 
 
 def _content(clip: SpokenClip) -> str:
-    with clip.audio.open("rb") as file:
-        heard = hashlib.file_digest(file, "sha256").hexdigest()
     said = [clip.audio.stem, clip.kind, [asdict(turn) for turn in clip.turns]]
-    return hashlib.sha256(json.dumps([heard, said]).encode()).hexdigest()
-
-
-def _append(rows: Path, row: ClipQuality) -> None:
-    """One line, on the disk when this returns, also after a line that a kill cut short."""
-    rows.parent.mkdir(parents=True, exist_ok=True)
-    with rows.open("ab+") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 1))
-        whole = file.read(1) in (b"", b"\n")
-        file.write((b"" if whole else b"\n") + _ROW.dump_json(row) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    return hashlib.sha256(json.dumps([file_hash(clip.audio), said]).encode()).hexdigest()
 
 
 def _tell(path: Path, failed: dict[str, str]) -> None:

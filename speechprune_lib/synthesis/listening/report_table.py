@@ -35,23 +35,35 @@ PAPER = PublishedRow(
 )
 
 
-def table(report: BenchmarkReport) -> pd.DataFrame:
-    """The report's headline under the paper's, a benchmark a line; every MOS scale has a column of its own."""
+def table(*reports: BenchmarkReport) -> pd.DataFrame:
+    """The reports' headlines under the paper's, a benchmark a line; every MOS scale has a column of its own."""
+    published = {
+        "items": PAPER.items,
+        "mean duration (s)": PAPER.duration_s,
+        "recordings measured": PAPER.items,
+        "WER": PAPER.wer,
+        "WER by": PAPER.asr,
+        f"MOS ({PAPER.mos_scale})": PAPER.mos,
+    }
+    lines = {f"{PAPER.benchmark} ({PAPER.place})": published}
+    lines |= {f"{report.benchmark} {report.split}": _headline(report) for report in reports}
+    columns = list(dict.fromkeys(name for line in lines.values() for name in line))
+    index = pd.Index(list(lines), name="benchmark")
+    return pd.DataFrame(list(lines.values()), index=index, columns=columns)
+
+
+def _headline(report: BenchmarkReport) -> dict[str, object]:
     quality = report.quality
-    ours = {
+    line: dict[str, object] = {
         "items": report.items,
         "mean duration (s)": round(report.duration_s.mean, 2),
         "recordings measured": 0 if quality is None else quality.recordings,
         "WER": None if quality is None or quality.wer is None else round(quality.wer, 4),
         "WER by": "" if quality is None else quality.asr,
     }
-    theirs = dict(zip(ours, (PAPER.items, PAPER.duration_s, PAPER.items, PAPER.wer, PAPER.asr), strict=True))
-    theirs[f"MOS ({PAPER.mos_scale})"] = PAPER.mos
     if quality is not None and quality.mos is not None:
-        ours[f"MOS ({quality.mos_scale})"] = round(quality.mos, 2)
-    names = [f"{PAPER.benchmark} ({PAPER.place})", f"{report.benchmark} {report.split}"]
-    columns = list(dict.fromkeys([*theirs, *ours]))
-    return pd.DataFrame([theirs, ours], index=pd.Index(names, name="benchmark"), columns=columns)
+        line[f"MOS ({quality.mos_scale})"] = round(quality.mos, 2)
+    return line
 
 
 def voice_table(report: BenchmarkReport) -> pd.DataFrame:

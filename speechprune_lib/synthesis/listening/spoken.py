@@ -13,7 +13,8 @@ from string import ascii_uppercase
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from ..writing.scripts import first_complaint
+from ...complaints import first_complaint
+from ...files import numbered_lines
 
 
 class SpokenError(ValueError):
@@ -57,14 +58,12 @@ def read_spoken(folder: str | Path, split: str) -> Iterator[SpokenClip]:
         known = ", ".join(sorted(file.stem for file in folder.glob("*.jsonl"))) or "none"
         raise FileNotFoundError(f"no split {split!r} in {folder}, which has: {known}")
     line_of: dict[str, int] = {}
-    with path.open(encoding="utf8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                clip = _clip(line, folder, f"{path}:{number}")
-                first = line_of.setdefault(clip.id, number)
-                if first != number:
-                    raise SpokenError(f"{path}:{number}: id {clip.id!r} is already that of line {first}")
-                yield clip
+    for number, line in numbered_lines(path):
+        clip = _clip(line, folder, f"{path}:{number}")
+        first = line_of.setdefault(clip.id, number)
+        if first != number:
+            raise SpokenError(f"{path}:{number}: id {clip.id!r} is already that of line {first}")
+        yield clip
     if not line_of:
         raise SpokenError(f"{path} holds no clips, expected one JSON object a line: build the benchmark again")
 
@@ -135,7 +134,7 @@ class _Line(BaseModel):
         return self
 
 
-def _clip(line: str, folder: Path, where: str) -> SpokenClip:
+def _clip(line: bytes, folder: Path, where: str) -> SpokenClip:
     try:
         record = _Line.model_validate_json(line)
     except ValidationError as error:

@@ -1,8 +1,8 @@
 """Stage 2: scripts -> a spoken SPIRAL-style benchmark, resumable per recording, over processes.
 
-Lines follow SPIRAL's schema. `audio_data.combined` has fields that SPIRAL lacks: `times` (start, end in seconds of every
-sentence, from the engine), `duration`, and `made_from` and `sha256`, the hashes of what the recording was made from and
-of its bytes. By these a rerun finds what is done already.
+Lines follow SPIRAL's schema. `audio_data.combined` has fields that SPIRAL lacks: `times` (start, end in seconds of
+every sentence, from the engine), `duration`, and `made_from` and `sha256`, the hashes of what the recording was made
+from and of its bytes. By these a rerun finds what is done already.
 """
 
 # pyright: basic
@@ -18,8 +18,8 @@ from typing import Literal
 from tqdm import tqdm
 
 from ...audio import MP3_DELAY_SECONDS, duration_seconds, mp3
+from ...files import append_line, file_hash, numbered_lines, write_whole
 from ..parallel import each
-from ..writing.scripts import write_whole
 from .recording import speak
 from .records import further_questions, lines_of, read_scripts
 from .voices import CAST, Speaker
@@ -64,14 +64,14 @@ def build(
 
     A script, question or recording that is no good is named in the result and left out; the others are made, and a
     rerun makes what is missing. A split that an earlier build made and that is no more is deleted. workers: processes,
-    None for none but this, where an engine that ends its process ends this one. Raises FileNotFoundError for no scripts.
+    None for none but this, where an engine that ends its process ends this one. Raises FileNotFoundError without
+    scripts.
     """
     built = Built()
     scripts = read_scripts(texts, built.failed)
     if not scripts and not built.failed:
         raise FileNotFoundError(f"no *.jsonl transcripts in {texts}")
     further = further_questions(texts, scripts, built.failed)
-    (out / "audio").mkdir(parents=True, exist_ok=True)
     orders = {i: _Order(s, tuple(cast), out / "audio" / f"{i}.mp3", kbits) for i, s in scripts.items()}
     recordings = _found(out, orders)
     built.found = len(recordings)
@@ -83,8 +83,7 @@ def build(
             built.failed[identity] = error
             continue
         recordings[identity] = recording
-        with journal.open("a") as journalled:
-            journalled.write("\n" + json.dumps({"audio_data": recording}))  # whole, after a line that a kill cut short
+        append_line(journal, json.dumps({"audio_data": recording}))
         built.spoken += 1
     splits = lines_of(scripts, further, recordings)
     for split, lines in splits.items():
@@ -98,13 +97,11 @@ def build(
 def _make(order: _Order) -> dict:
     """Speak one recording and write it: whole or not at all."""
     samples, recording = speak(order.script, order.cast, MP3_DELAY_SECONDS[order.kbits])
-    data = mp3(samples, kbits=order.kbits)
-    order.path.with_suffix(".part").write_bytes(data)
-    order.path.with_suffix(".part").replace(order.path)
+    write_whole(order.path, mp3(samples, kbits=order.kbits))
     recording["combined"] |= {
         "duration": round(duration_seconds(order.path), 3),
         "made_from": order.made_from,
-        "sha256": hashlib.sha256(data).hexdigest(),
+        "sha256": file_hash(order.path),
     }
     return recording
 
@@ -116,17 +113,23 @@ def _found(out: Path, orders: dict[str, _Order]) -> dict[str, dict]:
         for combined in _combined(path):
             identity = Path(combined["audio_files"][0]).stem
             order = orders.get(identity)
-            if order and combined.get("made_from") == order.made_from and _hash(order.path) == combined.get("sha256"):
+            if order and _is_done(order, combined):
                 found[identity] = {"combined": combined}
     return found
 
 
+def _is_done(order: _Order, combined: dict) -> bool:
+    if combined.get("made_from") != order.made_from or not order.path.is_file():
+        return False
+    return file_hash(order.path) == combined.get("sha256")
+
+
 def _combined(path: Path) -> Iterator[dict]:
     """What a file tells of recordings; other lines, and one that a kill cut short, are passed over."""
-    for line in path.read_text("utf8").splitlines():
+    for _, line in numbered_lines(path):
         try:
             yield json.loads(line)["audio_data"]["combined"]
-        except (json.JSONDecodeError, KeyError, TypeError):
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
             continue
 
 
@@ -135,7 +138,3 @@ def _delete_others(out: Path, splits: Iterable[str]) -> None:
     for path in out.glob("*.jsonl"):
         if path.stem not in splits and any("made_from" in combined for combined in _combined(path)):
             path.unlink()
-
-
-def _hash(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

@@ -1,7 +1,7 @@
 """Questions put to recordings: the lines of a benchmark's splits, in SPIRAL's schema.
 
-A script with a list of questions becomes a record for each, all on one recording. `questions/*.jsonl` beside the scripts
-ask more about recordings, a file a split: open questions, and such as the recording does not answer.
+A script with a list of questions becomes a record for each, all on one recording. `questions/*.jsonl` beside the
+scripts ask more about recordings, a file a split: open questions, and such as the recording does not answer.
 """
 
 # pyright: basic
@@ -10,13 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from ..writing.scripts import Script, first_complaint
+from ...complaints import first_complaint
+from ...files import numbered_lines
+from ..writing.scripts import Script
 
 SCRIPT_FIELDS = ("transcript", "original_key_sentence", "test_question", "metadata")
 QUESTION_FIELDS = ("question", "choices", "correct_answer", "reference_answers")
+FURTHER_FIELDS = ("id", "recording", "question", "original_key_sentence")
+"""What every line of `questions/*.jsonl` has; of `QUESTION_FIELDS` the others depend on the kind of question."""
 
 Failed = dict[str, str]
 """An item's id, or its file and line -> why it cannot be used."""
@@ -64,13 +69,7 @@ def further_questions(texts: Path, scripts: dict[str, dict], failed: Failed) -> 
     for path in sorted(texts.glob("questions/*.jsonl")):
         for where, further in _objects(path, failed):
             try:
-                if further["recording"] not in scripts:
-                    raise ValueError(f"it asks about {further['recording']!r}, and there is no such script")
-                if further["original_key_sentence"] is not None:
-                    key_index(scripts[further["recording"]], further["original_key_sentence"])
-                if "choices" in further and further["correct_answer"] not in further["choices"]:
-                    raise ValueError(f"{further['correct_answer']!r} is none of the choices {further['choices']}")
-                further["question"]
+                _refuse_unusable(further, scripts)
             except (KeyError, TypeError, ValueError) as error:
                 failed[str(further.get("id", where)) if isinstance(further, dict) else where] = (
                     f"{type(error).__name__}: {error}"
@@ -78,6 +77,18 @@ def further_questions(texts: Path, scripts: dict[str, dict], failed: Failed) -> 
                 continue
             splits.setdefault(path.stem, []).append(further)
     return splits
+
+
+def _refuse_unusable(further: Any, scripts: dict[str, dict]) -> None:
+    """Raises ValueError that says what is wrong, KeyError or TypeError for a line of another form."""
+    if lacking := [name for name in FURTHER_FIELDS if name not in further]:
+        raise ValueError(f"it has no {', '.join(lacking)}, expected {', '.join(FURTHER_FIELDS)}")
+    if further["recording"] not in scripts:
+        raise ValueError(f"it asks about {further['recording']!r}, and there is no such script")
+    if further["original_key_sentence"] is not None:
+        key_index(scripts[further["recording"]], further["original_key_sentence"])
+    if "choices" in further and further["correct_answer"] not in further["choices"]:
+        raise ValueError(f"{further['correct_answer']!r} is none of the choices {further['choices']}")
 
 
 def lines_of(
@@ -117,13 +128,11 @@ def key_index(script: dict, key: str) -> int:
 
 def _objects(path: Path, failed: Failed) -> Iterator[tuple[str, dict]]:
     """("file:line", object) of every line that is one; blank lines pass."""
-    with path.open(encoding="utf8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    yield f"{path.name}:{number}", json.loads(line)
-                except json.JSONDecodeError as error:
-                    failed[f"{path.name}:{number}"] = f"not a whole line of JSON ({error}): write the item again"
+    for number, line in numbered_lines(path):
+        try:
+            yield f"{path.name}:{number}", json.loads(line)
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            failed[f"{path.name}:{number}"] = f"not a whole line of JSON ({error}): write the item again"
 
 
 def _name(script: object, where: str) -> str:

@@ -1,4 +1,4 @@
-"""Where the key sentence goes in a transcript: at the gap between two sentences that lies nearest to the planned place."""
+"""Where the key sentence goes in a transcript: the gap between two sentences that lies nearest to the planned place."""
 
 from __future__ import annotations
 

@@ -9,9 +9,12 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from string import ascii_uppercase
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ...complaints import first_complaint
+from ...files import numbered_lines, write_whole
 
 Kind = Literal["lecture", "meeting", "conversation"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -100,65 +103,36 @@ def read_scripts(path: Path) -> Iterator[Script]:
     """The items of one .jsonl file, line by line. Raises FileNotFoundError, and ScriptError naming file and line."""
     if not path.is_file():
         raise FileNotFoundError(f"no written items at {path}: check the path")
-    with path.open(encoding="utf8") as lines:
-        yield from parse_scripts(lines, path)
+    yield from parse_scripts(numbered_lines(path), path)
 
 
-def parse_scripts(lines: Iterable[str], path: Path) -> Iterator[Script]:
-    """The items of the lines of the file at `path`. Raises ScriptError naming file and line."""
+def parse_scripts(lines: Iterable[tuple[int, bytes]], path: Path) -> Iterator[Script]:
+    """The items of the numbered lines of the file at `path`. Raises ScriptError naming file and line."""
     line_of: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            script = parse_script(line, f"{path}:{number}")
-            first = line_of.setdefault(script.metadata.id, number)
-            if first != number:
-                raise ScriptError(f"{path}:{number}: id {script.metadata.id!r} is already that of line {first}")
-            yield script
+    for number, line in lines:
+        script = parse_script(line, f"{path}:{number}")
+        first = line_of.setdefault(script.metadata.id, number)
+        if first != number:
+            raise ScriptError(f"{path}:{number}: id {script.metadata.id!r} is already that of line {first}")
+        yield script
 
 
-def parse_script(line: str, where: str) -> Script:
+def parse_script(line: str | bytes, where: str) -> Script:
     """One line of JSON as an item; `where` begins the message of the ScriptError."""
     try:
         return Script.model_validate(json.loads(line))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ScriptError(f"{where}: not a whole line of JSON ({error}): write the item again") from error
     except ValidationError as error:
         raise ScriptError(f"{where}: {first_complaint(error)}") from error
 
 
-def first_complaint(error: ValidationError) -> str:
-    """What pydantic found first: the place, what was expected, and the value where the message does not have it."""
-    found = error.errors()[0]
-    place = ".".join(map(str, found["loc"])) or "the item"
-    message = found["msg"].removeprefix("Value error, ")
-    if found["type"] in ("value_error", "missing"):
-        return f"{place}: {message}"
-    return f"{place}: {message}, got {_shortened(repr(found['input']))}"
-
-
 def write_scripts(path: Path, scripts: Iterable[Script]) -> Path:
     """Write the items to a .jsonl file, whole or not at all."""
-    write_whole(path, "".join(map(as_line, scripts)))
+    write_whole(path, "".join(as_line(script) + "\n" for script in scripts))
     return path
 
 
 def as_line(script: Script) -> str:
     """The item as JSON in ASCII: some of Unicode's signs are ends of lines to some readers, such as str.splitlines."""
-    return json.dumps(script.model_dump(mode="json")) + "\n"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace the file by `text`; killed on the way, the old one stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf8")
-    part.replace(path)
-
-
-def json_schema() -> dict[str, Any]:
-    """The format of one line as JSON Schema; what it cannot say (one key sentence, different options) `Script` checks."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Script.model_json_schema()}
-
-
-def _shortened(text: str, limit: int = 80) -> str:
-    return text if len(text) <= limit else text[:limit] + "..."
+    return json.dumps(script.model_dump(mode="json"))

@@ -13,10 +13,12 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
 
+from ...complaints import first_complaint
+from ...files import write_whole
 from .drafts import different, topics_of
 from .plan import Slot, TranscriptPlan
 from .prompting import main_topics_prompt, subtopics_prompt
-from .scripts import KINDS, Kind, ScriptError, first_complaint, write_whole
+from .scripts import KINDS, Kind, ScriptError
 from .writers import Writer, WriterError
 from .writers.base import tried
 

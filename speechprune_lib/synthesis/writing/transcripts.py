@@ -9,26 +9,17 @@ OUT/failures.jsonl    items that the last run had to leave out, and why
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from io import StringIO
 from pathlib import Path
 
 from tqdm import tqdm
 
+from ...files import append_line, numbered_lines, write_whole
+from ..parallel import over_threads
 from .items import write_item
 from .plan import Slot, TranscriptPlan
-from .scripts import (
-    Script,
-    ScriptError,
-    as_line,
-    parse_script,
-    parse_scripts,
-    read_scripts,
-    write_scripts,
-    write_whole,
-)
+from .scripts import Script, ScriptError, as_line, parse_script, parse_scripts, read_scripts, write_scripts
 from .topics import Topics, fill_topics
 from .writers import Writer, WriterError
 from .writers.base import ATTEMPTS, tried
@@ -43,25 +34,38 @@ class Written:
     failures: tuple[str, ...] = ()
 
 
-def write_benchmark(writer: Writer, out: Path, plan: TranscriptPlan, progress: bool = True) -> Written:
+Outcome = tuple[Slot, Script | WriterError]
+"""An item that was planned, and what became of it."""
+
+
+def write_benchmark(
+    writer: Writer, out: Path, plan: TranscriptPlan, progress: bool = True, workers: int = 1
+) -> Written:
     """Write the plan's items that `out` does not hold yet.
 
-    An item that fails three times is listed in `failures.jsonl`, the others go on; the next run tries it again. Raises
-    ScriptError if `out` holds another plan's items, and WriterUnavailableError when no item can be written; what is
-    finished stays in either case.
+    An item that fails three times is listed in `failures.jsonl`, the others go on; the next run tries it again.
+    workers: items at a time, each with a request of its own; with more than one, a file has its items in the order in
+    which they were finished. Raises ScriptError if `out` holds another plan's items, and WriterUnavailableError when no
+    item can be written; what is finished stays in either case, and on Ctrl-C. Raises ValueError for less than a worker.
     """
+    if workers < 1:
+        raise ValueError(f"there are {workers} workers, expected 1 or more")
     _begin(out, plan)
     slots, done = plan.slots(), written_ids(out, plan)
     missing = [slot for slot in slots if slot.id not in done]
     topics = fill_topics(writer, out / "topics.json", plan, progress) if missing else Topics({}, {})
-    failures: list[str] = []
+    failed: set[str] = set()
     # disable=None: no bar where nobody watches, as in a log file
     with tqdm(total=len(slots), initial=len(done), desc="items written", disable=None if progress else True) as bar:
-        for slot in missing:
-            if not _written(writer, out, slot, topics):
-                failures.append(slot.id)
+
+        def keep(outcome: Outcome) -> None:
+            slot, item = outcome
+            if not _kept(out, slot, item):
+                failed.add(slot.id)
             bar.update()
-    return Written(out / "texts", len(slots) - len(failures), tuple(failures))
+
+        over_threads(lambda slot: _written(writer, slot, topics), missing, workers, keep)
+    return Written(out / "texts", len(slots) - len(failed), tuple(slot.id for slot in slots if slot.id in failed))
 
 
 def written_ids(out: Path, plan: TranscriptPlan) -> set[str]:
@@ -122,16 +126,22 @@ def _as_json(plan: TranscriptPlan) -> str:
     return json.dumps(asdict(plan), indent=1) + "\n"
 
 
-def _written(writer: Writer, out: Path, slot: Slot, topics: Topics) -> bool:
+def _written(writer: Writer, slot: Slot, topics: Topics) -> Outcome:
     try:
         main_topic, subtopic = topics.of(slot)
-        script = tried(lambda: write_item(writer, slot, main_topic, subtopic))
+        return slot, tried(lambda: write_item(writer, slot, main_topic, subtopic))
     except WriterError as error:
-        failure = {"id": slot.id, "split": slot.split, "attempts": ATTEMPTS, "error": str(error)}
-        _append(out / "failures.jsonl", json.dumps(failure) + "\n")
-        return False
-    _append(_texts(out, slot.split), as_line(script))
-    return True
+        return slot, error
+
+
+def _kept(out: Path, slot: Slot, item: Script | WriterError) -> bool:
+    """Append it to its file; whether it is an item."""
+    if isinstance(item, Script):
+        append_line(_texts(out, slot.split), as_line(item))
+        return True
+    failure = {"id": slot.id, "split": slot.split, "attempts": ATTEMPTS, "error": str(item)}
+    append_line(out / "failures.jsonl", json.dumps(failure))
+    return False
 
 
 def _texts(out: Path, split: str) -> Path:
@@ -139,29 +149,26 @@ def _texts(out: Path, split: str) -> Path:
 
 
 def _finished(path: Path) -> Iterator[Script]:
-    return parse_scripts(StringIO(_whole_lines(path)), path)
+    return parse_scripts(_whole_lines(path), path)
 
 
 def _mend(path: Path) -> None:
-    """Make the file end where a line ends, so that the next item can be appended."""
-    if path.exists() and not path.read_bytes().endswith(b"\n"):
-        write_whole(path, _whole_lines(path))
+    """Take out a last line that a kill cut off: the item is written again, and stage 2 would read both."""
+    lines = _whole_lines(path)
+    if len(lines) < len(_lines(path)):
+        write_whole(path, b"".join(line for _, line in lines))
 
 
-def _whole_lines(path: Path) -> str:
-    """What a file holds, without a last line that a kill cut off: its item is written again."""
-    whole, newline, last = path.read_bytes().rpartition(b"\n") if path.exists() else (b"", b"", b"")
-    try:
-        rest = as_line(parse_script(last.decode("utf8", errors="replace"), str(path))) if last.strip() else ""
-    except ScriptError:
-        rest = ""
-    return (whole + newline).decode("utf8") + rest
+def _whole_lines(path: Path) -> list[tuple[int, bytes]]:
+    """The file's lines, without a last one that a kill cut off; some editors leave a whole one without its end."""
+    lines = _lines(path)
+    if lines and not lines[-1][1].endswith(b"\n"):
+        try:
+            parse_script(lines[-1][1], str(path))
+        except ScriptError:
+            return lines[:-1]
+    return lines
 
 
-def _append(path: Path, line: str) -> None:
-    """One line, on the disk when this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf8") as file:
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
+def _lines(path: Path) -> list[tuple[int, bytes]]:
+    return list(numbered_lines(path)) if path.exists() else []

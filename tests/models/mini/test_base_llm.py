@@ -7,6 +7,7 @@ import sys
 import pytest
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from speechprune_lib.files import file_hash
 from speechprune_lib.models.mini import base_llm as module
 
 
@@ -77,7 +78,7 @@ def test_a_faster_process_wins(package, unpacked, monkeypatch):
     ours = module._unpack
 
     def meanwhile(packed, out):
-        target = module.cache_folder() / f"smollm2-{module.sha256(packed)[:16]}"
+        target = module.cache_folder() / f"smollm2-{file_hash(packed)[:16]}"
         ours(packed, target)
         ours(packed, out)
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from written_item import ITEM, item
 
 from speechprune_lib.audio import MP3_DELAY_SECONDS, load
 from speechprune_lib.synthesis.speaking import recording as module
@@ -13,22 +14,6 @@ from speechprune_lib.synthesis.speaking.recording import speak
 from speechprune_lib.synthesis.speaking.records import spiral_scripts
 from speechprune_lib.synthesis.speaking.speech import Speech
 from speechprune_lib.synthesis.speaking.voices import CAST, Speaker
-
-ITEM = {
-    "split": "test",
-    "transcript": [
-        {"speaker": "spk_1", "text": ["We meet at noon.", "The key is under the mat."]},
-        {"speaker": "spk_2", "text": ["Thank you."]},
-        {"speaker": "spk_1", "text": ["Goodbye."]},
-    ],
-    "original_key_sentence": "The key is under the mat.",
-    "test_question": {
-        "question": "Where is the key?",
-        "choices": ["A. w", "B. x", "C. y", "D. z"],
-        "correct_answer": "A. w",
-    },
-    "metadata": {"main_topic": "t", "subtopic": "s", "transcript_type": "meeting", "id": "meeting_test_00"},
-}
 
 
 @pytest.fixture(autouse=True)
@@ -44,10 +29,6 @@ def said(monkeypatch) -> list[str]:
 
     monkeypatch.setattr(module.Speaker, "say", say)
     return said
-
-
-def item(identity: str, **changes) -> dict:
-    return ITEM | {"metadata": ITEM["metadata"] | {"id": identity}} | changes
 
 
 @pytest.fixture
@@ -204,11 +185,15 @@ def test_further_questions_are_a_split_of_their_own(folder):
     wrong = [absent | {"id": "absent_01", "recording": "meeting_test_07"}]
     wrong.append(absent | {"id": "absent_02", "original_key_sentence": "Not said."})
     wrong.append(absent | {"id": "absent_03", "correct_answer": "C. Bob's"})
+    wrong.append({name: value for name, value in absent.items() if name not in ("id", "question")})
+    wrong.append(["no", "object"])
     root = folder(ITEM, absent=[absent, *wrong])
     built = build(root / "texts", root)
     assert "asks about 'meeting_test_07', and there is no such script" in built.failed["absent_01"]
     assert "'Not said.' occurs 0 times" in built.failed["absent_02"]
     assert '"C. Bob\'s" is none of the choices' in built.failed["absent_03"]
+    assert "it has no id, question, expected" in built.failed["absent.jsonl:5"]
+    assert "absent.jsonl:6" in built.failed
     assert [line["metadata"]["id"] for line in lines(root, "absent")] == ["absent_00"]
 
 

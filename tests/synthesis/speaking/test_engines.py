@@ -1,25 +1,14 @@
 """Speech engines: offline ones repeat their bytes, and what is missing is told with the way out."""
 
-import sys
 from importlib.util import find_spec
 
+import fake_styletts
 import numpy as np
 import pytest
 
 from speechprune_lib.synthesis.speaking.engines import ENGINES, engine, piper, styletts2
 from speechprune_lib.synthesis.speaking.speech import as_one
 from speechprune_lib.synthesis.speaking.voices import CAST, read_cast
-
-FAKE = """
-import numpy as np
-class StyleTTS2:
-    def inference(self, text, target_voice_path, output_sample_rate, diffusion_steps, embedding_scale):
-        print("noise on stdout")
-        if text == "bad":
-            raise RuntimeError("no phonemes")
-        assert (diffusion_steps, embedding_scale) == (5, 1.0)
-        return 0.3 * np.sin(np.arange(len(text) * output_sample_rate // 10) / 9)
-"""
 
 
 def test_the_edges_of_a_sentence_are_where_it_is_loud():
@@ -48,13 +37,8 @@ def test_piper_repeats_its_bytes_and_can_be_slowed():
 
 @pytest.fixture
 def styletts(tmp_path, monkeypatch):
-    """An environment whose StyleTTS 2 is a stand-in; the worker and its process are real."""
-    (tmp_path / "styletts2").mkdir()
-    (tmp_path / "styletts2/__init__.py").write_text("")
-    (tmp_path / "styletts2/tts.py").write_text(FAKE)
+    fake_styletts.install(tmp_path, monkeypatch)
     (tmp_path / "reference.wav").write_bytes(b"")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv(styletts2.PYTHON_VARIABLE, sys.executable)
     styletts2.end_worker()
     yield str(tmp_path / "reference.wav")
     styletts2.end_worker()

@@ -21,9 +21,10 @@ def test_the_price_is_that_of_a_million_tokens() -> None:
     assert estimate.calls == 3 * (1 + 2) + 12 * 3  # main topics and their subtopics for three kinds; three an item
 
 
-def test_a_run_sends_and_gets_about_as_much(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_run_sends_and_gets_about_as_much(workers: int, tmp_path: Path) -> None:
     writer = FakeWriter()
-    write_benchmark(writer, tmp_path, PLAN, progress=False)
+    write_benchmark(writer, tmp_path, PLAN, progress=False, workers=workers)
     estimate = estimate_cost(PLAN, Prices(0.0, 0.0))
     assert estimate.calls == len(writer.prompts)
     assert estimate.completion_tokens == pytest.approx(sum(map(len, writer.replies)) / 4, rel=0.25)

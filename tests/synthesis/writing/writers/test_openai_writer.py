@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import COMPLETION_TOKENS, KEY, PROMPT_TOKENS, Answer, Endpoint, refuses, says
@@ -87,6 +88,20 @@ def test_three_bad_replies_are_an_error_that_shows_the_last(endpoint: Endpoint, 
     assert writer.spent == Spent(3 * PROMPT_TOKENS, 3 * COMPLETION_TOKENS)
 
 
+def test_threads_share_a_writer_and_every_token_is_counted(endpoint: Endpoint, writing, monkeypatch) -> None:
+    endpoint.always = lambda _request: PLUM
+    writer, before = writing(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads by turns, as often as can be
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            plums = list(threads.map(lambda number: writer.write(f"Name fruit {number}.", Fruit).name, range(40)))
+    finally:
+        sys.setswitchinterval(before)
+    assert plums == ["plum"] * 40
+    assert {request["messages"][0]["content"] for request in endpoint.asked} == {f"Name fruit {n}." for n in range(40)}
+    assert writer.spent == Spent(40 * PROMPT_TOKENS, 40 * COMPLETION_TOKENS)
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_the_endpoint_may_ask_to_wait(status: int, endpoint: Endpoint, writing) -> None:
     endpoint.answers = [refuses(status, "later", retry_after_s=0.01)] * 2 + [PLUM]
@@ -160,5 +175,6 @@ def test_no_key_is_an_error_that_says_where_it_belongs(key: str | None, monkeypa
 
 def test_no_package_is_an_error_that_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
-    with pytest.raises(WriterUnavailableError, match="openai is not installed: pip install"):
+    told = r"openai cannot be imported .* an endpoint needs it: pip install 'speechprune-lib\[synthesis\]'"
+    with pytest.raises(WriterUnavailableError, match=told):
         OpenAIWriter("m")
