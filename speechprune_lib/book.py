@@ -147,11 +147,22 @@ def with_outputs(source: NotebookNode, executed: NotebookNode, record: Mapping[s
         result.metadata[RECORD] = dict(record)
     cells = (cell for cell in result.cells if cell.cell_type == "code")
     for count, (cell, ran) in enumerate(zip(cells, _own_code_cells(executed), strict=True), start=1):
-        cell.outputs, cell.execution_count = deepcopy(ran.outputs), count
+        cell.outputs, cell.execution_count = _joined(ran.outputs), count
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
     return result
+
+
+def _joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """A copy in which what was printed in pieces is one: where the pieces end depends on the moment alone."""
+    joined: list[NotebookNode] = []
+    for output in deepcopy(list(outputs)):
+        if joined and output.output_type == "stream" == joined[-1].output_type and output.name == joined[-1].name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def render(root: Path = ROOT) -> Path:

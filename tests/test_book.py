@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from speechprune_lib import book
 
@@ -139,6 +139,19 @@ def test_stored_outputs_come_from_the_defaults(toy: Path) -> None:
     content = (toy / TOY).read_bytes()
     assert states(toy, store=True, force=True) == ["ran"]
     assert (toy / TOY).read_bytes() == content
+
+
+def test_what_is_printed_in_pieces_is_stored_as_one() -> None:
+    pieces = [new_output("stream", name=name, text=text) for name, text in (("stdout", "a\n"), ("stdout", "b\n"))]
+    other = [new_output("stream", name="stderr", text="c\n"), new_output("stream", name="stdout", text="d\n")]
+    notebook = new_notebook(cells=[new_code_cell("...", outputs=[*pieces, *other])])
+    stored = book.with_outputs(notebook, notebook, None).cells[0].outputs
+    assert [(output.name, output.text) for output in stored] == [
+        ("stdout", "a\nb\n"),
+        ("stderr", "c\n"),
+        ("stdout", "d\n"),
+    ]
+    assert len(notebook.cells[0].outputs) == 4
 
 
 @pytest.mark.parametrize(

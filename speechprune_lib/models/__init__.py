@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,25 +17,15 @@ LARGE_GPU_BYTES = 20 * 2**30
 
 # Importing transformers takes seconds: only whoever loads a model waits for it.
 def _mini(**options: Any) -> SpeechModel:
-    with _quiet_import():
-        from .mini.load import load_mini
+    from .mini.load import load_mini
 
     return load_mini(**options)
 
 
 def _qwen2_audio(**options: Any) -> SpeechModel:
-    with _quiet_import():
-        from .qwen2_audio import load_qwen2_audio
+    from .qwen2_audio import load_qwen2_audio
 
     return load_qwen2_audio(**options)
-
-
-@contextmanager
-def _quiet_import() -> Iterator[None]:
-    """In a notebook without widgets, tqdm tells every reader to install them; its bars work without."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="IProgress not found")
-        yield
 
 
 MODELS: dict[str, Callable[..., SpeechModel]] = {"mini": _mini, "qwen2-audio": _qwen2_audio}
