@@ -164,12 +164,13 @@ def _echoes(example: Example) -> list[int]:
 
 
 def _positions(examples: Sequence[Example]) -> list[Check]:
-    timed = [(e.key_spans, e.duration_s, e.key_is_late) for e in examples if e.key_spans and e.duration_s]
+    timed = [(e, e.duration_s) for e in examples if e.key_spans and e.duration_s]
     if not timed:
         return []
-    late = float(np.mean([is_late for *_, is_late in timed]))
+    late = float(np.mean([example.key_is_late for example, _ in timed]))
     # a key of s seconds begins within the first d - s of d; one that fills its recording has no choice
-    rooms = [(spans[0][0], duration - (spans[-1][1] - spans[0][0])) for spans, duration, _ in timed]
+    keys = [(example.key_spans[0][0], example.key_spans[-1][1], duration) for example, duration in timed]
+    rooms = [(start, duration - (end - start)) for start, end, duration in keys]
     places = [start / room for start, room in rooms if room > 0]
     p_value = float(stats.kstest(places, "uniform").pvalue) if places else float("nan")
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -14,6 +14,11 @@ def write_whole(path: Path, content: str | bytes) -> None:
     part = path.with_name(path.name + ".part")
     part.write_bytes(content.encode("utf8") if isinstance(content, str) else content)
     part.replace(path)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """As `write_whole`, of lines given without their ends."""
+    write_whole(path, "".join(line + "\n" for line in lines))
 
 
 def append_line(path: Path, line: str) -> None:

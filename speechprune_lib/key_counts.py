@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from .audio import WINDOW_SECONDS
 from .benchmarks import Example, benchmark_hash, spiral
 from .benchmarks.spiral_check import ANNOTATIONS, HARD_ANNOTATIONS
-from .files import numbered_lines, write_whole
+from .files import numbered_lines, write_lines
 from .provenance import RunCard, run_card
 
 
@@ -113,7 +113,7 @@ def blind_scores(counts: Iterable[KeyCounts]) -> pd.DataFrame:
 
 
 def write_counts(counts: Sequence[KeyCounts], path: Path) -> None:
-    write_whole(path, "".join(one.model_dump_json() + "\n" for one in counts))
+    write_lines(path, (one.model_dump_json() for one in counts))
 
 
 def read_counts(path: Path) -> list[KeyCounts]:

@@ -20,7 +20,7 @@ import pandas as pd
 from .benchmarks import Example, load_benchmark
 from .evaluate import evaluate, open_store
 from .fairness import fairness
-from .files import write_whole
+from .files import write_lines
 from .models.base import SpeechModel
 from .synthesis.listening.heard import ClipQuality
 from .synthesis.listening.opinion import Opinion
@@ -99,7 +99,7 @@ def respeak(
     Not SPIRAL's recordings: read it under the name "spiral-respoken", which goes wherever a result goes. The texts
     carry no stated licence: keep `out` to yourself. Raises as `build` does.
     """
-    write_whole(out / "texts" / "test.jsonl", "".join(json.dumps(one) + "\n" for one in spiral_scripts(annotations)))
+    write_lines(out / "texts" / "test.jsonl", map(json.dumps, spiral_scripts(annotations)))
     return build(out / "texts", out, cast, workers, progress=progress)
 
 

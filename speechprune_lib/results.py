@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from .complaints import first_complaint
-from .files import numbered_lines, write_whole
+from .files import numbered_lines, write_lines, write_whole
 from .provenance import RunCard, run_card
 
 __all__ = ["ResultStore", "ResultsError", "Row", "RunCard", "read_card", "read_rows", "row_key", "run_card"]
@@ -141,7 +141,7 @@ class ResultStore:
         if card is None:
             raise ResultsError(f"{self.path} holds no run card, so nothing to export: evaluate something first")
         write_whole(_card_path(path), card.model_dump_json(indent=2) + "\n")
-        write_whole(path, "".join(json.dumps(row.lasting(), ensure_ascii=False) + "\n" for row in self.rows()))
+        write_lines(path, (json.dumps(row.lasting(), ensure_ascii=False) for row in self.rows()))
         return path
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from speechprune_lib.files import append_line, file_hash, numbered_lines, write_whole
+from speechprune_lib.files import append_line, file_hash, numbered_lines, write_lines, write_whole
 
 SHA256_OF_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 """The example of FIPS 180-4."""
@@ -47,6 +47,14 @@ def test_files_that_differ_in_their_ending_do_not_share_what_is_half_written(
     write_whole(tmp_path / "clip.mp3", b"sound")
     write_whole(tmp_path / "clip.json", "text")
     assert sorted(path.read_bytes() for path in tmp_path.iterdir()) == [b"sound", b"text"]
+
+
+def test_lines_are_written_with_their_ends(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "rows.jsonl"
+    write_lines(path, iter(("one", "zwölf")))
+    assert path.read_bytes() == b"one\nzw\xc3\xb6lf\n"
+    write_lines(path, ())
+    assert path.read_bytes() == b""
 
 
 def test_lines_are_added_one_by_one(tmp_path: Path) -> None:

@@ -62,8 +62,7 @@ def over_threads(
         left.update(pool.submit(work, job) for job in jobs)
         _keep_all(left, keep)
     except BaseException:
-        for future in [future for future in left if future.cancel()]:
-            left.discard(future)
+        left -= {future for future in left if future.cancel()}
         while left:
             with suppress(Exception):  # the first error is told; others have the same cause, or its consequence
                 _keep_all(left, keep)

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from ..files import append_line
+
 
 def rate_factor(step: int, steps: int, warmup: int, floor: float) -> float:
     """Linear warm-up, times a cosine from 1 down to `floor` over all steps."""
@@ -22,8 +24,7 @@ def smoothed(running: float, loss: float) -> float:
 
 
 def note(curve: Path, entry: dict[str, Any]) -> None:
-    with curve.open("a") as lines:
-        lines.write(json.dumps(entry) + "\n")
+    append_line(curve, json.dumps(entry))
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

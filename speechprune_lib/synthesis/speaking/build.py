@@ -18,7 +18,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from ...audio import MP3_DELAY_SECONDS, duration_seconds, mp3
-from ...files import append_line, file_hash, numbered_lines, write_whole
+from ...files import append_line, file_hash, numbered_lines, write_lines, write_whole
 from ..parallel import each
 from .recording import speak
 from .records import further_questions, lines_of, read_scripts
@@ -87,7 +87,7 @@ def build(
         built.spoken += 1
     splits = lines_of(scripts, further, recordings)
     for split, lines in splits.items():
-        write_whole(out / f"{split}.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+        write_lines(out / f"{split}.jsonl", map(json.dumps, lines))
     _delete_others(out, splits)
     built.splits = tuple(sorted(splits))
     journal.unlink(missing_ok=True)  # all that it holds stands in the splits now

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ...complaints import first_complaint
-from ...files import numbered_lines, write_whole
+from ...files import numbered_lines, write_lines
 
 Kind = Literal["lecture", "meeting", "conversation"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -129,7 +129,7 @@ def parse_script(line: str | bytes, where: str) -> Script:
 
 def write_scripts(path: Path, scripts: Iterable[Script]) -> Path:
     """Write the items to a .jsonl file, whole or not at all."""
-    write_whole(path, "".join(as_line(script) + "\n" for script in scripts))
+    write_lines(path, map(as_line, scripts))
     return path
 
 

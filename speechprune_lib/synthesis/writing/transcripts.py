@@ -149,19 +149,19 @@ def _texts(out: Path, split: str) -> Path:
 
 
 def _finished(path: Path) -> Iterator[Script]:
-    return parse_scripts(_whole_lines(path), path)
+    return parse_scripts(_whole(_lines(path), path), path)
 
 
 def _mend(path: Path) -> None:
     """Take out a last line that a kill cut off: the item is written again, and stage 2 would read both."""
-    lines = _whole_lines(path)
-    if len(lines) < len(_lines(path)):
-        write_whole(path, b"".join(line for _, line in lines))
-
-
-def _whole_lines(path: Path) -> list[tuple[int, bytes]]:
-    """The file's lines, without a last one that a kill cut off; some editors leave a whole one without its end."""
     lines = _lines(path)
+    whole = _whole(lines, path)
+    if len(whole) < len(lines):
+        write_whole(path, b"".join(line for _, line in whole))
+
+
+def _whole(lines: list[tuple[int, bytes]], path: Path) -> list[tuple[int, bytes]]:
+    """The file's lines, without a last one that a kill cut off; some editors leave a whole one without its end."""
     if lines and not lines[-1][1].endswith(b"\n"):
         try:
             parse_script(lines[-1][1], str(path))

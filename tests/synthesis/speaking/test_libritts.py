@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from typer.testing import CliRunner
+from written_item import ITEM, item
 
 from speechprune_lib import cli
 from speechprune_lib.synthesis.speaking.build import build
@@ -28,20 +29,6 @@ READERS = (*((n, "F", "train-clean-100") for n in WOMEN), *((n, "M", "train-clea
 
 TSV = "READER\tGENDER\tSUBSET NAME\n"
 TXT = "; Some pipe(|) separated metadata about all LibriVox readers\n;\n;ID  |SEX| SUBSET           |MINUTES| NAME\n"
-ITEM = {
-    "split": "test",
-    "transcript": [
-        {"speaker": "spk_1", "text": ["We meet at noon.", "The key is under the mat."]},
-        {"speaker": "spk_2", "text": ["Thank you."]},
-    ],
-    "original_key_sentence": "The key is under the mat.",
-    "test_question": {
-        "question": "Where is the key?",
-        "choices": ["A. w", "B. x", "C. y", "D. z"],
-        "correct_answer": "A. w",
-    },
-    "metadata": {"main_topic": "t", "subtopic": "s", "transcript_type": "meeting", "id": "meeting_test_00"},
-}
 
 
 def tone(path: Path, seconds: float) -> None:
@@ -169,7 +156,8 @@ def synthesize(*words: object):
 def test_styletts2_speaks_like_the_readers(corpus: Path, references: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "texts").mkdir(parents=True)
-    (out / "texts/test.jsonl").write_text(json.dumps(ITEM) + "\n")
+    of_two_turns = item("meeting_test_00", transcript=ITEM["transcript"][:2])
+    (out / "texts/test.jsonl").write_text(json.dumps(of_two_turns) + "\n")
     assert build(out / "texts", out, libritts_cast(corpus), progress=False).failed == {}
     heard = references.read_text().splitlines()
     voices = json.loads((out / "test.jsonl").read_text())["audio_data"]["combined"]["voices"]

@@ -7,7 +7,6 @@ A voice is one that a package carries (`PACKAGED`) or the path of a Piper voice,
 from __future__ import annotations
 
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,4 @@ def _file(name: str) -> Path:
             )
         return Path(name)
     package, file = PACKAGED[name]
-    spec = find_spec(package)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"Piper's voice {name!r} is not installed: pip install {package.replace('_', '-')}")
-    return Path(spec.origin).parent / file
+    return Path(needed(package, f"Piper's voice {name!r}", "synthesis").__file__).parent / file
