@@ -39,7 +39,7 @@ def test_a_waver_of_one_frame_gives_way_to_its_neighbours():
     classes = torch.tensor([[[4, 7]] * 5])
     probability = torch.tensor([[[0.8, 0.2], [0.8, 0.2], [0.4, 0.6], [0.8, 0.2], [0.8, 0.2]]])
     assert (smooth(probability, classes).argmax(-1) == 0).all()
-    assert smooth(probability, classes, switch=1.0)[0, 2].argmax() == 1
+    assert smooth(probability, classes, change=1.0)[0, 2].argmax() == 1
 
 
 def test_a_window_of_one_frame_is_only_normalized():

@@ -1,4 +1,4 @@
-"""`python -m speechprune_lib.training STAGE`: speak, encode, align, tune, export; each resumes where it was killed."""
+"""`python -m speechprune_lib.training STAGE`: speak, encode, align, hear, tune, export; each resumes where it was killed."""
 
 # pyright: basic
 from __future__ import annotations
@@ -26,11 +26,12 @@ from .encode import encode as encode_corpus
 from .export import export as export_parts
 from .export import projector_from
 from .passages import passage_files
-from .reading import word_error_rates
-from .speak import PASSAGES_FROM
+from .reading import hearing
+from .speak import all_shards
 from .speak import speak as speak_corpus
 from .tune import TuneSettings
 from .tune import tune as train_adapter
+from .voices import GROUPS
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 WORK = Path("_build/training")
@@ -48,7 +49,7 @@ Shards = Annotated[int | None, typer.Option(min=1, help="only the first so many;
 def speak(work: Work = WORK, shards: Shards = None, workers: int = os.cpu_count() or 1) -> None:
     """Speak half an hour of training speech per shard (needs flite and WordNet, see speechprune_lib/training)."""
     began = time.time()
-    speak_corpus(work / "speech", range(shards or _all_shards()), workers)
+    speak_corpus(work / "speech", range(shards or all_shards()), workers)
     corpus = Corpus(work / "speech")
     spoken = list(corpus.spoken())
     clips = [clip for shard in spoken for clip in corpus.clips(shard)]
@@ -67,7 +68,7 @@ def speak(work: Work = WORK, shards: Shards = None, workers: int = os.cpu_count(
 def encode(work: Work = WORK, device: Device = "cpu", follow: bool = False, shards: Shards = None) -> None:
     """Cache the frozen Whisper encoder's features; --follow waits for shards still being spoken."""
     began = time.time()
-    encode_corpus(Corpus(work / "speech"), _encoder(), device, (shards or _all_shards()) if follow else None)
+    encode_corpus(Corpus(work / "speech"), _encoder(), device, (shards or all_shards()) if follow else None)
     _card(work, "encode", began, {"shards": _shards(work), "device": device})
 
 
@@ -78,16 +79,31 @@ def align(
     steps: int = AlignSettings.steps,
     rate: float = AlignSettings.rate,
     since: Annotated[int, typer.Option(min=0, help="the step at which the learning rate begins its course")] = 0,
+    start: Annotated[Path | None, typer.Option(help="an exported connector.safetensors to begin with")] = None,
 ) -> None:
     """Train the connector to name the token spoken in every frame."""
     began, settings = time.time(), AlignSettings(steps=steps, since=since, rate=rate)
     llm, tokenizer = base_llm()
     corpus = Corpus(work / "speech")
-    train_connector(corpus, tokenizer, work, settings, device)
-    facts = {"settings": asdict(settings), "shards": _shards(work), "device": device}
+    train_connector(corpus, tokenizer, work, settings, device, start)
+    facts = {"settings": asdict(settings), "shards": _shards(work), "device": device, "start": start and str(start)}
     projector = projector_from(work / "align.pt", llm.config.hidden_size)
-    errors = word_error_rates(corpus, projector, tokenizer, device)
-    _card(work, "align", began, facts | {"held_out_word_error_rate": errors})
+    _card(work, "align", began, facts | {"held_out": hearing(corpus, projector, tokenizer, device)})
+
+
+@app.command()
+def hear(work: Work = WORK, device: Device = "cpu", workers: int = os.cpu_count() or 1) -> None:
+    """Test the connector on unseen text: in the training's voices, in a held-out voice, by a held-out engine."""
+    began, heard = time.time(), {}
+    llm, tokenizer = base_llm()
+    projector = projector_from(work / "align.pt", llm.config.hidden_size)
+    for group in GROUPS:
+        corpus = Corpus(work / "heard" / group)
+        speak_corpus(corpus.root, range(len(passage_files())), workers, test_of=group)
+        encode_corpus(corpus, _encoder(), device)
+        heard[group] = hearing(corpus, projector, tokenizer, device)
+        typer.echo(f"{group}: {json.dumps(heard[group])}")
+    _card(work, "hear", began, heard)
 
 
 @app.command()
@@ -111,10 +127,6 @@ def tune(
 def export(work: Work = WORK, out: Path = Path("data/models/mini")) -> None:
     """Write the trained parts where the mini model is loaded from."""
     export_parts(_encoder(), work, out)
-
-
-def _all_shards() -> int:
-    return PASSAGES_FROM + len(passage_files())
 
 
 def _encoder():

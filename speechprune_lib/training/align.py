@@ -1,7 +1,8 @@
 """Stage 3, `align`: train the connector to name, frame by frame, the token being spoken.
 
 Plain frame-wise cross-entropy against the engine's exact word times; a sampled softmax (the batch's tokens and a few
-thousand others) because the whole vocabulary on every frame would cost more than the rest of the network.
+thousand others) because the whole vocabulary on every frame would cost more than the rest of the network. A sitting
+may begin with an earlier one's connector, on other speech: what either has spoken is in the vocabulary.
 """
 
 # pyright: basic
@@ -12,7 +13,7 @@ import random
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +25,10 @@ from transformers import PreTrainedTokenizerBase
 from ..audio import WINDOW_TOKENS
 from ..models.mini.connector import FrameClassifier
 from .corpus import Corpus
+from .count import count_transitions
 from .labels import BLANK, frame_labels, timed_tokens
 from .loop import note, rate_factor, save, smoothed
+from .spelled import SpelledClassifier, exported
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Labelled:
     passages: list[int]  # the other windows of passages
 
 
-def label(corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> Labelled:
+def label(corpus: Corpus, tokenizer: PreTrainedTokenizerBase, known: np.ndarray | None = None) -> Labelled:
+    """known: ids of tokens that the vocabulary holds, spoken here or not."""
     windows, rows, held_out, passages = [], [], [], []
     for shard in tqdm(corpus.encoded(), desc="shards labelled"):
         frames = corpus.frames(shard)
@@ -75,7 +79,7 @@ def label(corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> Labelled:
             f"no passages among the encoded shards of {corpus.root}, so nothing is held out: speak all shards"
         )
     ids = np.stack(rows)
-    token_ids = np.unique(ids[ids >= 0])
+    token_ids = np.union1d(ids[ids >= 0], np.zeros(0, np.int64) if known is None else known)
     classes = np.where(ids >= 0, np.searchsorted(token_ids, ids) + 1, np.where(ids == BLANK, 0, -100))
     return Labelled(windows, classes, token_ids, held_out, passages)
 
@@ -98,25 +102,35 @@ def align(
     out: Path,
     settings: AlignSettings,
     device: str = "cpu",
+    start: Path | None = None,
 ) -> None:
-    """Train, or go on from `out/align.pt`; ends with `align.pt` and `align.jsonl` (the learning curve)."""
+    """Train, or go on from `out/align.pt`; ends with `align.pt` and `align.jsonl` (the learning curve).
+
+    start: an exported `connector.safetensors`, whose weights this run begins with.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    data = label(corpus, tokenizer)
+    saved = _saved(out / "align.pt", start)
+    data = label(corpus, tokenizer, None if saved is None else saved["token_ids"].numpy())
     features = Features(corpus, data.windows)
     train = sorted({*range(len(data.windows))} - {*data.held_out}) + data.passages * (settings.passage_weight - 1)
     torch.manual_seed(settings.seed)
     width = features(train[:1], "cpu").shape[-1]
-    net = FrameClassifier(width, settings.dim, settings.depth, len(data.token_ids)).to(device)
+    net = SpelledClassifier(width, settings.dim, settings.depth, data.token_ids, tokenizer).to(device)
     optimizer = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98))
-    done, since = _resume(out / "align.pt", net, optimizer, data.token_ids), settings.since
+    done, since = 0, settings.since
+    if saved is None:
+        sample = features(train[:40], device).flatten(0, 1)
+        net.net.mean.copy_(sample.mean(0))
+        net.net.deviation.copy_(sample.std(0) + 1e-3)
+    else:
+        done = saved["step"]
+        if net.take(saved) and "optimizer" in saved:
+            optimizer.load_state_dict(saved["optimizer"])
     if since > done:
         raise ValueError(
             f"the rate's course shall begin at step {since}, but only {done} are done: train up to it first"
         )
-    if done == 0:
-        sample = features(train[:40], device).flatten(0, 1)
-        net.mean.copy_(sample.mean(0))
-        net.deviation.copy_(sample.std(0) + 1e-3)
+    transitions = count_transitions(data.classes, data.held_out, len(data.token_ids))
     began, running = time.time(), math.nan
     for step in (bar := tqdm(range(done, settings.steps), initial=done, total=settings.steps, desc="align")):
         torch.manual_seed(settings.seed * 1_000_003 + step)  # so that a resumed run draws what the whole run would
@@ -135,8 +149,16 @@ def align(
             entry = {"step": step + 1, "loss": running, "held_out": accuracy, "seconds": time.time() - began}
             note(out / "align.jsonl", entry)
             state = {"token_ids": torch.from_numpy(data.token_ids), "step": step + 1}
-            state |= {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "settings": asdict(settings)}
-            save(out / "align.pt", state)
+            state |= {"net": net.net.state_dict(), "spelling": net.spelling.state_dict(), "folded": net.folded()}
+            state |= {"optimizer": optimizer.state_dict(), "settings": asdict(settings)}
+            save(out / "align.pt", state | {"transitions": transitions.state_dict()})
+
+
+def _saved(checkpoint: Path, start: Path | None) -> dict[str, Any] | None:
+    """What a run begins with: its own checkpoint if there is one."""
+    if checkpoint.exists():
+        return torch.load(checkpoint, weights_only=True)
+    return None if start is None else exported(start)
 
 
 def _rows(train: list[int], settings: AlignSettings, step: int) -> list[int]:
@@ -148,53 +170,28 @@ def _rows(train: list[int], settings: AlignSettings, step: int) -> list[int]:
     return order[index * count : (index + 1) * count]
 
 
-def _loss(net: FrameClassifier, features: Tensor, classes: Tensor, settings: AlignSettings) -> Tensor:
+def _loss(net: SpelledClassifier, features: Tensor, classes: Tensor, settings: AlignSettings) -> Tensor:
     heard = (classes >= 0) & (torch.rand(classes.shape, device=classes.device) < settings.frame_share)
-    hidden, target = net.hidden(features)[heard], classes[heard]
-    others = torch.randint(1, net.output.out_features, (settings.negatives,), device=target.device)
+    hidden, target = net.net.hidden(features)[heard], classes[heard]
+    others = torch.randint(1, net.net.output.out_features, (settings.negatives,), device=target.device)
     sampled, inverse = torch.unique(torch.cat([target, target.new_zeros(1), others]), return_inverse=True)
-    logits = functional.linear(hidden, net.output.weight[sampled], net.output.bias[sampled])
+    logits = functional.linear(hidden, net.rows(sampled), net.net.output.bias[sampled])
     return functional.cross_entropy(logits, inverse[: len(target)], label_smoothing=settings.smoothing)
 
 
 @torch.inference_mode()
-def evaluate(net: FrameClassifier, features: Features, data: Labelled, rows: list[int], device: str) -> float:
+def evaluate(net: SpelledClassifier, features: Features, data: Labelled, rows: list[int], device: str) -> float:
     """Share of held-out frames whose most probable class (of all) is the right one."""
-    net.eval()
+    plain = FrameClassifier(
+        net.net.mean.shape[0], net.net.norm.normalized_shape[0], len(net.net.blocks), len(net.token_ids)
+    )
+    plain.load_state_dict(net.folded())
+    plain.to(device).eval()
     right = total = 0
     for row in rows:
         target = torch.from_numpy(data.classes[row]).to(device)
         heard = target >= 0
-        guess = net(features([row], device))[0].argmax(-1)
+        guess = plain(features([row], device))[0].argmax(-1)
         right += int((guess == target)[heard].sum())
         total += int(heard.sum())
-    net.train()
     return right / total
-
-
-def _resume(path: Path, net: FrameClassifier, optimizer, token_ids: np.ndarray) -> int:
-    """Steps done, as of a checkpoint if there is one.
-
-    Tokens that the corpus has gained since the checkpoint start fresh, and blocks that the network has gained start as
-    the identity; the optimizer then starts fresh too.
-    """
-    if not path.exists():
-        return 0
-    saved = torch.load(path, weights_only=True)
-    weights = saved["net"]
-    old = np.concatenate([[0], np.searchsorted(token_ids, saved["token_ids"].numpy()) + 1])
-    blocks = cast(list[Any], net.blocks)  # pyright knows a ModuleList's items as tensors or modules
-    grown = [block for i, block in enumerate(blocks) if f"blocks.{i}.mix.weight" not in weights]
-    if len(old) == net.output.out_features and not grown:
-        net.load_state_dict(weights)
-        optimizer.load_state_dict(saved["optimizer"])
-        return saved["step"]
-    output = {name: weights.pop(f"output.{name}") for name in ("weight", "bias")}
-    fresh = {name: value for name, value in net.state_dict().items() if name not in weights}
-    net.load_state_dict(fresh | weights)
-    with torch.no_grad():
-        net.output.weight[torch.from_numpy(old)] = output["weight"]
-        net.output.bias[torch.from_numpy(old)] = output["bias"]
-    for block in grown:
-        block.silence()
-    return saved["step"]

@@ -19,8 +19,11 @@ def projector_from(align_checkpoint: Path, embedding_dim: int) -> VocabularyProj
     """The projector around the classifier that `align` trained; its blank vector is still zero."""
     saved = torch.load(align_checkpoint, weights_only=True)
     settings, width = saved["settings"], saved["net"]["enter.weight"].shape[1]
-    projector = VocabularyProjector(width, settings["dim"], settings["depth"], saved["token_ids"], embedding_dim)
-    projector.classifier.load_state_dict(saved["net"])
+    shape, pairs = (width, settings["dim"], settings["depth"]), len(saved["transitions"]["pairs"])
+    projector = VocabularyProjector(*shape, saved["token_ids"], embedding_dim, pairs)
+    projector.classifier.load_state_dict(saved["folded"])
+    if projector.transitions is not None:
+        projector.transitions.load_state_dict(saved["transitions"])
     return projector.eval()
 
 
@@ -65,6 +68,7 @@ def _config(encoder: Qwen2AudioEncoder, projector: VocabularyProjector) -> dict:
             "dim": classifier.norm.normalized_shape[0],
             "depth": len(classifier.blocks),
             "tokens": len(projector.token_ids),
+            "pairs": 0 if projector.transitions is None else len(projector.transitions.pairs),
         },
     }
 

@@ -1,9 +1,11 @@
-"""What the frames say of themselves: the connector's own reading of passages that no stage trains on."""
+"""What the frames say of themselves: how well the connector reads passages that no stage trains on."""
 
 # pyright: basic
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import jiwer
 import numpy as np
@@ -11,39 +13,68 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from ..models.mini.connector import VocabularyProjector
-from ..models.mini.smoothing import smooth
 from .corpus import Corpus
+from .labels import BLANK, frame_labels, timed_tokens
 
 
-def word_error_rates(
+@dataclass(frozen=True)
+class Reading:
+    """One held-out passage: what was said, and what was read with smoothing over time and without; frames named rightly.
+
+    frames: how many could be right; 0 where the engine does not tell when its words are said.
+    """
+
+    said: str
+    smoothed: str
+    framewise: str
+    right: int
+    frames: int
+
+
+def hearing(
     corpus: Corpus, projector: VocabularyProjector, tokenizer: PreTrainedTokenizerBase, device: str = "cpu"
-) -> dict[str, float]:
-    """Word error rates on the held-out passages, with the connector's smoothing and without, and the words that it
-    puts in for every word said (insertions, smoothed); case and punctuation do not count."""
-    said, smoothed, framewise = zip(*_readings(corpus, projector.to(device), tokenizer, device), strict=True)
-    counted = jiwer.process_words(list(said), list(smoothed))
-    words = counted.hits + counted.substitutions + counted.deletions
+) -> dict[str, float | int | None]:
+    """Word error rates on the held-out passages, with the connector's smoothing and without, the words that it puts in
+    for every word said (insertions, smoothed), and the share of frames whose token is right, smoothed; None where the
+    frames' tokens are not known. Case and punctuation do not count."""
+    read = list(_readings(corpus, projector.to(device), tokenizer, device))
+    said = [one.said for one in read]
+    counted = jiwer.process_words(said, [one.smoothed for one in read])
+    words, frames = counted.hits + counted.substitutions + counted.deletions, sum(one.frames for one in read)
     return {
+        "words": words,
         "smoothed": counted.wer,
         "smoothed_insertions": counted.insertions / words,
-        "frame_by_frame": jiwer.wer(list(said), list(framewise)),
+        "frame_by_frame": jiwer.wer(said, [one.framewise for one in read]),
+        "frame_accuracy": sum(one.right for one in read) / frames if frames else None,
     }
 
 
 @torch.inference_mode()
-def _readings(corpus: Corpus, projector: VocabularyProjector, tokenizer, device: str):
-    """(what was said, what was read with smoothing, and without) of every held-out passage."""
+def _readings(corpus: Corpus, projector: VocabularyProjector, tokenizer, device: str) -> Iterator[Reading]:
     for shard in corpus.encoded():
         features, frames = np.load(corpus.file(shard, "features.npy"), mmap_mode="r"), corpus.frames(shard)
         for clip in filter(corpus.is_held_out, corpus.clips(shard)):
             heard, windows = corpus.heard(clip, frames), torch.from_numpy(features[corpus.windows(clip)])
             probability, classes = projector.candidates(windows.to(device).float())
-            of_frame = classes.flatten(0, 1)[:heard]
-            texts = [" ".join(word for s in clip["sentences"] for word, _, _ in s["words"])]
-            for weights in (smooth(probability, classes), probability):
-                ids = projector.reading(weights.flatten(0, 1)[:heard], of_frame)
-                texts.append(tokenizer.decode(ids))
-            yield tuple(map(_plain, texts))
+            smoothed, of_frame = projector.smoothed(probability, classes), classes.flatten(0, 1)[:heard]
+            texts = [
+                _plain(tokenizer.decode(projector.reading(weights.flatten(0, 1)[:heard], of_frame)))
+                for weights in (smoothed, probability)
+            ]
+            best = of_frame.gather(-1, smoothed.flatten(0, 1)[:heard].argmax(-1, keepdim=True)).squeeze(-1)
+            said = _plain(" ".join(word for s in clip["sentences"] for word, _, _ in s["words"]))
+            yield Reading(said, *texts, *_rightly(clip, best.cpu(), projector.token_ids.cpu(), tokenizer))
+
+
+def _rightly(clip: dict, best: torch.Tensor, token_ids: torch.Tensor, tokenizer) -> tuple[int, int]:
+    """Frames whose class names the token being said, of how many; (0, 0) without a time for every word."""
+    if any(len(s["words"]) != len(s["sentence"].split()) for s in clip["sentences"]):
+        return 0, 0
+    words = [tuple(w) for s in clip["sentences"] for w in s["words"]]
+    labels = torch.from_numpy(frame_labels(timed_tokens(words, tokenizer), len(best)))
+    named = torch.cat([torch.tensor([BLANK]), token_ids])[best]
+    return int((named == labels).sum()), len(best)
 
 
 def _plain(text: str) -> str:

@@ -50,7 +50,7 @@ def wordnet_sentences() -> tuple[str, ...]:
     usable = [s for s in examples if _speakable(s, 4, 30)]
     extra = [s for s in definitions if _speakable(s, 6, 24)]
     random.Random(1).shuffle(extra)
-    sentences = usable + extra[: len(usable)]
+    sentences = usable + extra[: 3 * len(usable) // 2]
     random.Random(2).shuffle(sentences)
     return tuple(sentences)
 

@@ -13,7 +13,7 @@ from speechprune_lib.training import align as align_module
 from speechprune_lib.training.align import AlignSettings, align, label
 from speechprune_lib.training.export import export, projector_from
 from speechprune_lib.training.lessons import LessonPlan
-from speechprune_lib.training.reading import word_error_rates
+from speechprune_lib.training.reading import hearing
 from speechprune_lib.training.tune import TuneSettings, tune
 
 ALIGN = AlignSettings(dim=16, depth=1, steps=50, windows_per_step=2, rate=2e-2, warmup=5, negatives=5)
@@ -95,10 +95,11 @@ def test_a_connector_that_shrinks_is_refused(corpus, tokenizer, tmp_path):
 def test_the_own_reading_of_a_trained_connector(corpus, tokenizer, tmp_path):
     align(corpus, tokenizer, tmp_path, replace(ALIGN, steps=100))
     untrained = VocabularyProjector(12, 16, 1, projector_from(tmp_path / "align.pt", 16).token_ids, 16).eval()
-    trained = word_error_rates(corpus, projector_from(tmp_path / "align.pt", 16), tokenizer)
-    chance = word_error_rates(corpus, untrained, tokenizer)
+    trained = hearing(corpus, projector_from(tmp_path / "align.pt", 16), tokenizer)
+    chance = hearing(corpus, untrained, tokenizer)
     assert trained["smoothed"] < 0.5 < chance["frame_by_frame"]
     assert trained["smoothed_insertions"] <= trained["smoothed"] <= trained["frame_by_frame"]
+    assert trained["frame_accuracy"] > 0.8 > 0.3 > chance["frame_accuracy"]
 
 
 def test_tune_and_export(corpus, tokenizer, llm, tmp_path):

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from .smoothing import smooth
+from .smoothing import SWITCH, smooth
+from .transitions import Transitions
 
 TOP = 8
 """Tokens that an audio token may mix."""
@@ -78,9 +79,16 @@ class VocabularyProjector(nn.Module):
     token_ids: Tensor
 
     def __init__(
-        self, feature_dim: int, dim: int, depth: int, token_ids: Int[Tensor, " tokens"], embedding_dim: int
+        self,
+        feature_dim: int,
+        dim: int,
+        depth: int,
+        token_ids: Int[Tensor, " tokens"],
+        embedding_dim: int,
+        pairs: int = 0,
     ) -> None:
         super().__init__()
+        self.transitions = Transitions(len(token_ids) + 1, pairs) if pairs else None
         self.classifier = FrameClassifier(feature_dim, dim, depth, len(token_ids))
         self.register_buffer("token_ids", token_ids)
         self.blank = nn.Parameter(torch.zeros(embedding_dim))
@@ -101,7 +109,13 @@ class VocabularyProjector(nn.Module):
     ) -> tuple[Float[Tensor, "batch frames top"], Int[Tensor, "batch frames top"]]:
         """The candidates with probabilities that are smoothed over time and sum to one."""
         probability, classes = self.candidates(features)
-        return smooth(probability, classes), classes
+        return self.smoothed(probability, classes), classes
+
+    def smoothed(
+        self, probability: Float[Tensor, "batch frames top"], classes: Int[Tensor, "batch frames top"]
+    ) -> Float[Tensor, "batch frames top"]:
+        """The candidates' probabilities given all frames of their window, by the counted transitions if there are any."""
+        return smooth(probability, classes, SWITCH if self.transitions is None else self.transitions)
 
     def reading(self, probability: Float[Tensor, "frames top"], classes: Int[Tensor, "frames top"]) -> list[int]:
         """Ids of the tokens that the frames name as most probable, a run of equal frames as one, without blanks."""

@@ -80,7 +80,8 @@ def _encoder(shape: dict, weights: Path) -> Qwen2AudioEncoder:
 
 def _projector(feature_dim: int, embedding_dim: int, shape: dict, weights: Path) -> VocabularyProjector:
     token_ids = torch.zeros(shape["tokens"], dtype=torch.long)
-    projector = VocabularyProjector(feature_dim, shape["dim"], shape["depth"], token_ids, embedding_dim)
+    pairs = shape.get("pairs", 0)  # a connector without counted transitions has none
+    projector = VocabularyProjector(feature_dim, shape["dim"], shape["depth"], token_ids, embedding_dim, pairs)
     projector.load_state_dict(load_file(weights))
     return projector
 

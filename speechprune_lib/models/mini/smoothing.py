@@ -8,6 +8,7 @@ something; the posterior of every frame then leans on the whole window.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int
@@ -20,21 +21,27 @@ fewest wrong words: a frame that is made sure of the wrong word no longer tells 
 
 
 def smooth(
-    probability: Float[Tensor, "batch frames top"], classes: Int[Tensor, "batch frames top"], switch: float = SWITCH
+    probability: Float[Tensor, "batch frames top"],
+    classes: Int[Tensor, "batch frames top"],
+    change: float | Callable[[Tensor, Tensor], Tensor] = SWITCH,
 ) -> Float[Tensor, "batch frames top"]:
     """Posteriors of a chain whose states are each frame's candidates: weight of a path = the product of its frames'
-    probabilities and of `switch` for every change of class. `switch` = 1 returns the probabilities (normalized).
+    probabilities and of `change` for every change of class. `change` = 1 returns the probabilities (normalized).
 
-    Rabiner, "A tutorial on hidden Markov models" (1989), section III.A, with every step normalized.
+    change: one weight for all, or a function of the classes before and after (`Transitions`). Rabiner, "A tutorial on
+    hidden Markov models" (1989), section III.A, with every step normalized.
     """
-    stay = (classes[:, :-1, :, None] == classes[:, 1:, None, :]).to(probability)
-    change = switch + (1 - switch) * stay  # (batch, frames - 1, from, to)
+    before, after = classes[:, :-1, :, None], classes[:, 1:, None, :]
+    if callable(change):
+        weights = change(*torch.broadcast_tensors(before, after)).to(probability)
+    else:
+        weights = torch.where(before == after, 1.0, change).to(probability)
     forward = [_normalized(probability[:, 0])]
-    for weights, now in zip(change.unbind(1), probability[:, 1:].unbind(1), strict=True):
-        forward.append(_normalized(now * torch.einsum("bi,bij->bj", forward[-1], weights)))
+    for step, now in zip(weights.unbind(1), probability[:, 1:].unbind(1), strict=True):
+        forward.append(_normalized(now * torch.einsum("bi,bij->bj", forward[-1], step)))
     backward = [torch.ones_like(forward[0])]
-    for weights, after in zip(change.flip(1).unbind(1), probability[:, 1:].flip(1).unbind(1), strict=True):
-        backward.append(_normalized(torch.einsum("bij,bj->bi", weights, after * backward[-1])))
+    for step, later in zip(weights.flip(1).unbind(1), probability[:, 1:].flip(1).unbind(1), strict=True):
+        backward.append(_normalized(torch.einsum("bij,bj->bi", step, later * backward[-1])))
     return _normalized(torch.stack(forward, 1) * torch.stack(backward[::-1], 1))
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import soxr
 
 from ...audio import SAMPLE_RATE_HZ
 from .engines import ENGINES, engine
@@ -17,13 +18,18 @@ LEAD_SECONDS, TAIL_SECONDS = 0.06, 0.1
 
 @dataclass(frozen=True)
 class Speaker:
-    """One of an engine's voices; `stretch` > 1 is slower, `resample` > 1 raises pitch, formants and tempo together."""
+    """One of an engine's voices; `stretch` > 1 is slower, `resample` > 1 raises pitch, formants and tempo together.
+
+    band_limited: resampled with a low-pass, so that nothing above 8 kHz is folded back below it. SPIRAL-mini's speakers
+    came before it.
+    """
 
     voice: str
     stretch: float = 1.0
     resample: float = 1.0
     gender: str = ""
     engine: str = "flite"
+    band_limited: bool = False
 
     def check(self) -> None:
         """Raise ValueError for an unknown engine, and for a tempo or pitch that is no number above 0."""
@@ -42,13 +48,18 @@ class Speaker:
         """Speak one sentence, trimmed to 60 ms before its first and 100 ms after its last word."""
         speech = engine(self.engine)(text, self.voice, self.stretch)
         factor = self.resample * speech.rate_hz / SAMPLE_RATE_HZ
-        length = int(len(speech.samples) / factor)
-        samples = np.interp(np.arange(length) * factor, np.arange(len(speech.samples)), speech.samples)
+        samples = self._resampled(speech.samples, factor)
         first = max(0.0, speech.words[0][1] / self.resample - LEAD_SECONDS)
-        last = min(length / SAMPLE_RATE_HZ, speech.words[-1][2] / self.resample + TAIL_SECONDS)
+        last = min(len(samples) / SAMPLE_RATE_HZ, speech.words[-1][2] / self.resample + TAIL_SECONDS)
         trimmed = samples[int(first * SAMPLE_RATE_HZ) : int(last * SAMPLE_RATE_HZ)].astype(np.float32)
         words = tuple((w, s / self.resample - first, e / self.resample - first) for w, s, e in speech.words)
         return Speech(trimmed, SAMPLE_RATE_HZ, words)
+
+    def _resampled(self, samples: np.ndarray, factor: float) -> np.ndarray:
+        """`samples` in fewer, by `factor`."""
+        if self.band_limited:
+            return soxr.resample(samples, factor * SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
+        return np.interp(np.arange(int(len(samples) / factor)) * factor, np.arange(len(samples)), samples)
 
 
 CAST = (

@@ -13,7 +13,7 @@ from ..speech import Speech
 
 Say = Callable[[str, str, float], Speech]
 
-ENGINES = ("flite", "piper", "styletts2")
+ENGINES = ("espeak", "festival", "flite", "piper", "styletts2")
 
 
 def engine(name: str) -> Say:
