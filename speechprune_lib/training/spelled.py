@@ -23,7 +23,7 @@ class SpelledClassifier(nn.Module):
         self, width: int, dim: int, depth: int, token_ids: np.ndarray, tokenizer: PreTrainedTokenizerBase
     ) -> None:
         super().__init__()
-        tokens = [tokenizer.decode([token]) for token in token_ids.tolist()]
+        tokens = [str(tokenizer.decode([token])) for token in token_ids.tolist()]
         self.net = FrameClassifier(width, dim, depth, len(tokens))
         self.spelling = Spelling(tokens, dim)
         self.token_ids = token_ids

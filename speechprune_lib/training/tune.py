@@ -1,7 +1,8 @@
 """Stage 4, `tune`: LoRA teaches the text LLM to read audio tokens (see `lessons` for what it is asked).
 
-Whole audio only: no frame is ever dropped in training, so that pruning meets a model that never saw pruned input, as
-in the paper. The connector stays frozen, but for its vector of "no word here".
+Whole audio only, by default: no frame is ever dropped in training, so that pruning meets a model that never saw pruned
+input, as in the paper. The connector stays frozen, but for its vector of "no word here". With `lose`, a second adapter
+goes on from the first one on audio of which frames are lost at random, with the first one's vector; the book compares both.
 
 All questions of a lesson share its audio: the audio runs through the LLM once, and every question with each of its
 options continues from the cache, side by side, gradients included.
@@ -48,7 +49,12 @@ class TuneSettings:
     comparing: float = 1.0  # weight of telling the right option from the wrong ones, beside saying it
     held_out: int = 6  # passages asked at every check; all of them at the end
     seed: int = 0
+    lose: float = 0.0  # up to this share of a lesson's frames is lost, a share drawn anew for every lesson
     lessons: LessonPlan = field(default_factory=LessonPlan)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lose < 1:
+            raise ValueError(f"lose is {self.lose}, expected a share from 0 up to, not including, 1")
 
 
 def tune(
@@ -60,14 +66,18 @@ def tune(
     settings: TuneSettings,
     device: str = "cpu",
     start: Path | None = None,
+    adapter: str = "adapter",
 ) -> None:
-    """Train, or go on from `out/tune.pt`; ends with the `adapter/` folder, `blank` in the projector, and the curve.
+    """Train, or go on from `out/{adapter}.pt`; ends with the `{adapter}/` folder, and the curve `{adapter}.jsonl`.
 
-    start: a checkpoint of an earlier run, whose weights this run begins with.
+    start: a checkpoint of an earlier run, whose weights this run begins with. Raises ValueError for a `lose` without a
+    `start`.
     """
+    if settings.lose and start is None:
+        raise ValueError("an adapter that loses frames goes on from one of whole audio: name its checkpoint as start")
     torch.manual_seed(settings.seed)
     trainer = _Trainer(corpus, projector.to(device), _moved(llm, device), tokenizer, settings, device)
-    done = trainer.resume(out / "tune.pt")
+    done = trainer.resume(out / f"{adapter}.pt")
     if start is not None and done == 0:
         trainer.load(start)
     began, running = time.time(), {"heard": math.nan, "read": math.nan}
@@ -84,9 +94,9 @@ def tune(
                 **checked,
                 "seconds": time.time() - began,
             }
-            note(out / "tune.jsonl", entry)
-            trainer.save(out / "tune.pt", step + 1)
-    trainer.llm.save_pretrained(str(out / "adapter"))
+            note(out / f"{adapter}.jsonl", entry)
+            trainer.save(out / f"{adapter}.pt", step + 1)
+    trainer.llm.save_pretrained(str(out / adapter))
 
 
 def _moved(llm: Any, device: str) -> PreTrainedModel:  # transformers' own annotation of `to` cannot be called
@@ -105,7 +115,7 @@ class _Trainer:
         with torch.no_grad():  # start "no word here" at a line break: a token that says little
             newline = tokenizer("\n", add_special_tokens=False)["input_ids"][0]
             projector.blank.copy_(llm.get_input_embeddings().weight[newline])
-        projector.blank.requires_grad_(True)
+        projector.blank.requires_grad_(settings.lose == 0)
         lora = LoraConfig(r=settings.rank, lora_alpha=2 * settings.rank, target_modules="all-linear")
         self.llm: Any = get_peft_model(llm, lora)
         self.trained = [p for p in self.llm.parameters() if p.requires_grad] + [projector.blank]
@@ -114,6 +124,7 @@ class _Trainer:
     def step(self, step: int) -> list[tuple[str, float]]:
         """The losses of the step's lessons, each with how it was taught: heard as audio, or read as text."""
         settings, losses = self.settings, []
+        torch.manual_seed(settings.seed * 1_000_003 + step)  # so that a resumed run loses what the whole run would
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate * rate_factor(step, settings.steps, settings.warmup, floor=0.05)
         for index in range(settings.lessons_per_step):
@@ -177,7 +188,16 @@ class _Trainer:
         steps = torch.ones(len(before), device=self.device)
         heard = torch.full((sum(map(len, audio)),), AUDIO_STEP, device=self.device)
         positions = torch.cat([steps.new_zeros(1), torch.cat([steps, heard]).cumsum(0)])
-        return torch.cat([before, *audio]), positions
+        return self.without_the_lost(torch.cat([before, *audio]), positions, len(before))
+
+    def without_the_lost(self, embeddings: Tensor, positions: Tensor, before: int) -> tuple[Tensor, Tensor]:
+        """In training, with `lose`: fewer frames, each at its own position still; what comes `before` them stays."""
+        if not self.llm.training or self.settings.lose == 0:
+            return embeddings, positions
+        share = self.settings.lose * torch.rand(())
+        stays = torch.rand(len(embeddings), device=self.device) >= share
+        stays[:before] = True
+        return embeddings[stays], positions[torch.cat([stays, stays.new_ones(1)])]
 
     def audio_tokens(self, span: Span, table: Tensor) -> Tensor:
         rows = range(span.start // WINDOW_TOKENS, (span.stop - 1) // WINDOW_TOKENS + 1)

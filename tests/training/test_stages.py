@@ -1,15 +1,17 @@
 """The trained stages in miniature: they learn, and a run that was cut in two ends where the whole run ends."""
 
+import copy
 import json
 from dataclasses import replace
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2AudioEncoder, Qwen2AudioEncoderConfig
 
 from speechprune_lib.models.mini.connector import VocabularyProjector
 from speechprune_lib.training import align as align_module
+from speechprune_lib.training import tune as tune_module
 from speechprune_lib.training.align import AlignSettings, align, label
 from speechprune_lib.training.export import export, projector_from
 from speechprune_lib.training.lessons import LessonPlan
@@ -99,22 +101,86 @@ def test_the_own_reading_of_a_trained_connector(corpus, tokenizer, tmp_path):
     chance = hearing(corpus, untrained, tokenizer)
     assert trained["smoothed"] < 0.5 < chance["frame_by_frame"]
     assert trained["smoothed_insertions"] <= trained["smoothed"] <= trained["frame_by_frame"]
-    assert trained["frame_accuracy"] > 0.8 > 0.3 > chance["frame_accuracy"]
+    assert trained["frame_accuracy"] > 0.8
+    assert chance["frame_accuracy"] < 0.3
 
 
 def test_tune_and_export(corpus, tokenizer, llm, tmp_path):
     align(corpus, tokenizer, tmp_path, ALIGN)
     before = {k: v.clone() for k, v in llm.state_dict().items()}
     tune(corpus, projector_from(tmp_path / "align.pt", 16), llm, tokenizer, tmp_path, TUNE)
-    curve = [json.loads(line) for line in (tmp_path / "tune.jsonl").read_text().splitlines()]
+    curve = [json.loads(line) for line in (tmp_path / "adapter.jsonl").read_text().splitlines()]
     assert curve[-1]["step"] == 4
-    for stage in ("speak", "encode", "align", "tune"):
-        (tmp_path / f"{stage}.card.json").write_text("{}")
+    (tmp_path / "align.card.json").write_text('{"stage": "align"}')
     shape = {"num_mel_bins": 8, "encoder_layers": 1, "encoder_attention_heads": 1, "encoder_ffn_dim": 16, "d_model": 12}
     export(Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**shape)), tmp_path, tmp_path / "mini")
     adapter = load_file(tmp_path / "mini/adapter/adapter_model.safetensors")
     assert any(v.abs().sum() > 0 for k, v in adapter.items() if "lora_B" in k)
     connector = load_file(tmp_path / "mini/connector.safetensors")
     assert connector["blank"].shape == (16,)
+    config = json.loads((tmp_path / "mini/config.json").read_text())
+    assert config["connector"]["pairs"] == len(connector["transitions.pairs"]) > 0
+    assert json.loads((tmp_path / "mini/card.json").read_text()) == {"align": {"stage": "align"}}
     trained = {k.replace("base_model.model.", "").replace("base_layer.", ""): v for k, v in llm.state_dict().items()}
     assert all(torch.equal(before[k], trained[k]) for k in before if k in trained)  # the LLM itself stays frozen
+
+
+def test_a_connector_goes_on_in_another_sitting(corpus, tokenizer, tmp_path):
+    """From what was exported, on other speech: the vocabulary keeps what is not spoken any more."""
+    align(corpus, tokenizer, tmp_path / "first", ALIGN)
+    first = projector_from(tmp_path / "first/align.pt", 16)
+    state = {k: v for k, v in first.state_dict().items()}
+    save_file(state, str(tmp_path / "connector.safetensors"))
+    clips = corpus.clips(0)
+    for shard in range(3):
+        clips = corpus.clips(shard)
+        for clip in clips:
+            clip["sentences"] = [s for s in clip["sentences"] if s["question"]]  # the cat is gone
+        corpus.file(shard, "json").write_text(json.dumps(clips))
+    settings = replace(ALIGN, steps=1, rate=0.0)
+    align(corpus, tokenizer, tmp_path / "second", settings, start=tmp_path / "connector.safetensors")
+    second = projector_from(tmp_path / "second/align.pt", 16)
+    assert torch.equal(first.token_ids, second.token_ids)
+    features = torch.randn(2, 30, 12, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(second.classifier(features), first.classifier(features))
+
+
+def test_the_second_adapter_loses_frames_and_keeps_the_first_ones_blank(corpus, tokenizer, llm, tmp_path, monkeypatch):
+    align(corpus, tokenizer, tmp_path, ALIGN)
+    projector = projector_from(tmp_path / "align.pt", 16)
+    tune(corpus, projector, copy.deepcopy(llm), tokenizer, tmp_path, TUNE)
+    lengths = []
+
+    def watched(self, *arguments):
+        embeddings, positions = original(self, *arguments)
+        lengths.append((len(arguments[0]), len(embeddings)))
+        assert len(positions) == len(embeddings) + 1
+        assert positions[-1] == arguments[1][-1]  # what follows the audio stands where it stood
+        return embeddings, positions
+
+    original = tune_module._Trainer.without_the_lost
+    monkeypatch.setattr(tune_module._Trainer, "without_the_lost", watched)
+    losing = replace(TUNE, lose=0.8)
+    with pytest.raises(ValueError, match="name its checkpoint as start"):
+        tune(corpus, projector, llm, tokenizer, tmp_path, losing, adapter="adapter-lost-frames")
+    tune(
+        corpus,
+        projector,
+        llm,
+        tokenizer,
+        tmp_path,
+        losing,
+        start=tmp_path / "adapter.pt",
+        adapter="adapter-lost-frames",
+    )
+    assert any(kept < total for total, kept in lengths)
+    first, second = (
+        torch.load(tmp_path / f"{name}.pt", weights_only=True)["trained"] for name in ("adapter", "adapter-lost-frames")
+    )
+    assert torch.equal(first[-1], second[-1])
+    assert not torch.equal(first[1], second[1])
+
+
+def test_shares_of_lost_frames_are_checked():
+    with pytest.raises(ValueError, match="lose is 1.0, expected a share"):
+        replace(TUNE, lose=1.0)

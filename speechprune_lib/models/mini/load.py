@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,29 @@ from .connector import VocabularyProjector
 from .modeling import MiniSpeechLLM
 
 FOLDER = Path(__file__).resolve().parents[3] / "data" / "models" / "mini"
-ENCODER, CONNECTOR, ADAPTER = "encoder.safetensors", "connector.safetensors", "adapter"
+ENCODER, CONNECTOR = "encoder.safetensors", "connector.safetensors"
+ADAPTER, LOST_FRAMES = "adapter", "adapter-lost-frames"
+"""LoRA trained on whole audio; LoRA trained on audio that had lost frames at random."""
 WEIGHTS, DOWN = "adapter_model.safetensors", ".lora_A.weight"
-FILES = ("config.json", ENCODER, CONNECTOR, f"{ADAPTER}/adapter_config.json", f"{ADAPTER}/{WEIGHTS}")
+
+
+def files(adapter: str = ADAPTER) -> tuple[str, ...]:
+    """What the model is made of, in its folder."""
+    return ("config.json", ENCODER, CONNECTOR, f"{adapter}/adapter_config.json", f"{adapter}/{WEIGHTS}")
 
 
 def load_mini(
-    device: str | torch.device = "cpu", folder: Path = FOLDER, long_audio: LongAudio = "joined"
+    device: str | torch.device = "cpu",
+    folder: Path = FOLDER,
+    long_audio: LongAudio = "joined",
+    adapter: str = ADAPTER,
 ) -> TransformersSpeechModel:
-    """The mini model in float32, on any device. Raises FileNotFoundError naming what `folder` lacks."""
+    """The mini model in float32, on any device. Raises FileNotFoundError naming what `folder` lacks.
+
+    adapter: the one trained on whole audio, or another of the folder's; the model then has another name.
+    """
     folder = Path(folder)
-    missing = [name for name in FILES if not (folder / name).is_file()]
+    missing = [name for name in files(adapter) if not (folder / name).is_file()]
     if missing:
         raise FileNotFoundError(
             f"{folder} lacks {', '.join(missing)}: clone the whole repository, or train the mini model "
@@ -43,17 +56,18 @@ def load_mini(
         )
     llm, tokenizer = base_llm()
     (audio_token_id,) = tokenizer(MINI.audio_token, add_special_tokens=False)["input_ids"]
-    model: Any = build(folder, llm, audio_token_id)
+    model: Any = build(folder, llm, audio_token_id, adapter)
+    row = replace(MINI, name=MINI.name + adapter.removeprefix(ADAPTER))
     extractor = WhisperFeatureExtractor(feature_size=model.config.audio_config.num_mel_bins)
-    return TransformersSpeechModel(MINI, model.to(device), tokenizer, extractor, revision(folder), long_audio)
+    return TransformersSpeechModel(row, model.to(device), tokenizer, extractor, revision(folder, adapter), long_audio)
 
 
-def build(folder: Path, llm: PreTrainedModel, audio_token_id: int) -> MiniSpeechLLM:
+def build(folder: Path, llm: PreTrainedModel, audio_token_id: int, adapter: str = ADAPTER) -> MiniSpeechLLM:
     """Assemble encoder, connector and LLM around the trained parts; LoRA is merged into the LLM, which it changes."""
     shapes = json.loads((folder / "config.json").read_text())
     encoder = _encoder(shapes["encoder"], folder / ENCODER)
     projector = _projector(encoder.config.d_model, llm.config.hidden_size, shapes["connector"], folder / CONNECTOR)
-    merged = _with_lora(llm, folder / ADAPTER)
+    merged = _with_lora(llm, folder / adapter)
     config = Qwen2AudioConfig(audio_config=encoder.config, text_config=merged.config, audio_token_index=audio_token_id)
     with torch.device("meta"):  # every module of this shell is replaced: give it no memory and no random numbers
         model = MiniSpeechLLM(config, projector)
@@ -63,10 +77,10 @@ def build(folder: Path, llm: PreTrainedModel, audio_token_id: int) -> MiniSpeech
     return model.eval().requires_grad_(False)
 
 
-def revision(folder: Path) -> str:
+def revision(folder: Path, adapter: str = ADAPTER) -> str:
     """A short hash over the trained parts and the LLM under them."""
     digest = hashlib.sha256(base_revision().encode())
-    for name in FILES:
+    for name in files(adapter):
         digest.update(name.encode())
         digest.update(bytes.fromhex(file_hash(folder / name)))
     return digest.hexdigest()[:12]

@@ -29,12 +29,10 @@ class Transitions(nn.Module):
         super().__init__()
         self.classes = classes
         self.register_buffer("pairs", torch.zeros(pairs, dtype=torch.long))  # first * classes + second, ascending
-        self.register_buffer("counts", torch.zeros(pairs))
-        self.register_buffer("frequency", torch.zeros(classes if pairs else 0))  # of every class, in counts
+        self.register_buffer("counts", torch.zeros(pairs, dtype=torch.int32))  # whole numbers, past half precision
+        self.register_buffer("frequency", torch.zeros(classes if pairs else 0, dtype=torch.int32))  # of every class
 
-    def forward(
-        self, before: Int[Tensor, "*shape"], after: Int[Tensor, "*shape"]
-    ) -> Float[Tensor, "*shape"]:
+    def forward(self, before: Int[Tensor, "*shape"], after: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Weights for pairs of classes; equal ones weigh 1."""
         weight = torch.full(before.shape, SWITCH, device=before.device)
         if len(self.pairs):

@@ -1,12 +1,14 @@
 """Speech engines: offline ones repeat their bytes, and what is missing is told with the way out."""
 
+from ctypes.util import find_library
 from importlib.util import find_spec
+from shutil import which
 
 import fake_styletts
 import numpy as np
 import pytest
 
-from speechprune_lib.synthesis.speaking.engines import ENGINES, engine, piper, styletts2
+from speechprune_lib.synthesis.speaking.engines import ENGINES, engine, espeak, festival, flite, piper, styletts2
 from speechprune_lib.synthesis.speaking.speech import as_one
 from speechprune_lib.synthesis.speaking.voices import CAST, read_cast
 
@@ -21,8 +23,8 @@ def test_the_edges_of_a_sentence_are_where_it_is_loud():
 
 
 def test_unknown_engines_and_voices_are_named():
-    with pytest.raises(ValueError, match="no speech engine 'festival'; there are flite, piper, styletts2"):
-        engine("festival")
+    with pytest.raises(ValueError, match="no speech engine 'sam'; there are espeak, festival, flite, piper, styletts2"):
+        engine("sam")
     with pytest.raises(FileNotFoundError, match="no Piper voice 'jane', expected joe or the path"):
         piper._file("jane")
     assert {speaker.engine for speaker in CAST} < set(ENGINES)
@@ -33,6 +35,71 @@ def test_piper_repeats_its_bytes_and_can_be_slowed():
     once, again = (piper.say("The key is under the mat.", "joe") for _ in range(2))
     assert once.samples.tobytes() == again.samples.tobytes()
     assert len(piper.say("The key is under the mat.", "joe", 1.5).samples) > 1.3 * len(once.samples)
+
+
+TIMED = "Of the 12 old trains, one ran."
+
+
+@pytest.mark.parametrize(
+    ("say", "voice"),
+    [
+        pytest.param(
+            espeak.say, "en-us", marks=pytest.mark.skipif(find_library("espeak-ng") is None, reason="no eSpeak")
+        ),
+        pytest.param(festival.say, "kal", marks=pytest.mark.skipif(which("festival") is None, reason="no Festival")),
+        pytest.param(flite.say, "slt", marks=pytest.mark.skipif(find_library("flite") is None, reason="no flite")),
+    ],
+)
+def test_engines_with_word_times_say_every_word_in_order(say, voice):
+    speech = say(TIMED, voice, 1.0)
+    assert [word for word, _, _ in speech.words] == TIMED.split()
+    edges = [edge for _, *times in speech.words for edge in times]
+    assert edges == sorted(edges) and edges[-1] <= len(speech.samples) / speech.rate_hz + 0.05
+    again = say(TIMED, voice, 1.0)  # the formants' noise may differ within a process
+    assert again.words == speech.words and len(again.samples) == len(speech.samples)
+    assert len(say(TIMED, voice, 1.4).samples) > 1.2 * len(speech.samples)
+    quiet = np.abs(speech.samples[: int(edges[0] * speech.rate_hz)]).max(initial=0.0)
+    assert quiet < 0.1 * np.abs(speech.samples).max()
+    festival.end_process()
+
+
+def test_espeak_words_said_in_one_go_share_their_time_by_letters(monkeypatch):
+    """ "of the" is announced once: 0.2 s from its first phoneme to the next word, 2 letters and 3."""
+    word, phoneme = espeak._WORD, espeak._PHONEME
+    events = [
+        (word, 1, 100, b""),
+        (phoneme, 1, 100, b"V"),
+        (phoneme, 1, 200, b"D"),
+        (word, 8, 300, b""),
+        (phoneme, 8, 300, b"s"),
+        (phoneme, 11, 500, b"_:"),
+        (phoneme, 11, 900, b"_"),
+    ]
+    monkeypatch.setattr(espeak, "_heard", espeak._Heard([], events))
+    times = espeak._word_times("of the sea", 1000, 1000)
+    assert times == [("of", 0.1, 0.18), ("the", 0.18, 0.3), ("sea", 0.3, 0.5)]
+
+
+def test_espeak_refuses_what_it_cannot_say(monkeypatch):
+    monkeypatch.setattr(espeak, "_heard", espeak._Heard([], [(espeak._WORD, 3, 0, b""), (espeak._PHONEME, 3, 5, b"b")]))
+    with pytest.raises(ValueError, match="eSpeak says 1 of the 2 words of '- b'"):
+        espeak._word_times("- b", 1000, 10)
+
+
+def test_festival_words_of_one_piece_are_one_entry():
+    lines = ["", "word 0 0.2 0.3", "word 1 0.3 0.5", "word 1 0.5 0.9", "word 1 0 0"]
+    assert festival._word_times("in 1999.", lines) == [("in", 0.2, 0.3), ("1999.", 0.3, 0.9)]
+    with pytest.raises(ValueError, match="says 2 of the 3 words"):
+        festival._word_times("in 1999 -", lines)
+
+
+def test_festival_names_what_it_cannot_do():
+    with pytest.raises(ValueError, match="unknown Festival voice 'jane', expected one of kal, ked, slt-hts"):
+        festival.say("Hello", "jane")
+    with pytest.raises(ValueError, match="slt-hts speaks at its own pace, got stretch 1.2"):
+        festival.say("Hello", "slt-hts", 1.2)
+    with pytest.raises(ValueError, match="plain ASCII"):
+        festival.say("Hällo", "kal")
 
 
 @pytest.fixture

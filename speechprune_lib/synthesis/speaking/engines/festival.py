@@ -5,6 +5,7 @@ A process of Festival's holds the voices; texts go in as Scheme, word times come
 
 from __future__ import annotations
 
+import atexit
 import subprocess
 import tempfile
 from functools import cache
@@ -82,9 +83,18 @@ def _process() -> subprocess.Popen[str]:
         )
     except FileNotFoundError as error:
         raise OSError("Festival is not installed (Debian: apt-get install festival)") from error
+    atexit.register(end_process)
     assert process.stdin is not None
     process.stdin.write(f"(load {_quoted(str(SCRIPT))})\n")
     return process
+
+
+def end_process() -> None:
+    """End the process, if there is one; the next `say` starts another."""
+    if _process.cache_info().currsize:
+        _process().kill()
+        _process().communicate()
+    _process.cache_clear()
 
 
 def _word_times(text: str, lines: list[str]) -> list[tuple[str, float, float]]:
