@@ -23,12 +23,13 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from ..audio import WINDOW_TOKENS
-from ..models.mini.connector import FrameClassifier
 from .corpus import Corpus
 from .count import count_transitions
 from .labels import BLANK, frame_labels, timed_tokens
 from .loop import note, rate_factor, save, smoothed
 from .spelled import SpelledClassifier, exported
+
+CHECK_EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -106,52 +107,20 @@ def align(
 ) -> None:
     """Train, or go on from `out/align.pt`; ends with `align.pt` and `align.jsonl` (the learning curve).
 
-    start: an exported `connector.safetensors`, whose weights this run begins with.
+    start: an exported `connector.safetensors`, whose weights this run begins with. Raises ValueError for a course of
+    the rate that begins at a step not done yet.
     """
     out.mkdir(parents=True, exist_ok=True)
-    saved = _saved(out / "align.pt", start)
-    data = label(corpus, tokenizer, None if saved is None else saved["token_ids"].numpy())
-    features = Features(corpus, data.windows)
-    train = sorted({*range(len(data.windows))} - {*data.held_out}) + data.passages * (settings.passage_weight - 1)
-    torch.manual_seed(settings.seed)
-    width = features(train[:1], "cpu").shape[-1]
-    net = SpelledClassifier(width, settings.dim, settings.depth, data.token_ids, tokenizer).to(device)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98))
-    done, since = 0, settings.since
-    if saved is None:
-        sample = features(train[:40], device).flatten(0, 1)
-        net.net.mean.copy_(sample.mean(0))
-        net.net.deviation.copy_(sample.std(0) + 1e-3)
-    else:
-        done = saved["step"]
-        if net.take(saved) and "optimizer" in saved:
-            optimizer.load_state_dict(saved["optimizer"])
-    if since > done:
-        raise ValueError(
-            f"the rate's course shall begin at step {since}, but only {done} are done: train up to it first"
-        )
-    transitions = count_transitions(data.classes, data.held_out, len(data.token_ids))
+    trainer = _Trainer(corpus, tokenizer, settings, device, _saved(out / "align.pt", start))
     began, running = time.time(), math.nan
-    for step in (bar := tqdm(range(done, settings.steps), initial=done, total=settings.steps, desc="align")):
-        torch.manual_seed(settings.seed * 1_000_003 + step)  # so that a resumed run draws what the whole run would
-        rows = _rows(train, settings, step)
-        for group in optimizer.param_groups:
-            group["lr"] = settings.rate * rate_factor(step - since, settings.steps - since, settings.warmup, floor=0.03)
-        loss = _loss(net, features(rows, device), torch.from_numpy(data.classes[rows]).to(device), settings)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        running = smoothed(running, loss.item())
+    for step in (bar := tqdm(range(trainer.done, settings.steps), initial=trainer.done, total=settings.steps)):
+        running = smoothed(running, trainer.step(step))
         bar.set_postfix(loss=f"{running:.3f}")
-        if (step + 1) % 50 == 0 or step + 1 == settings.steps:
-            accuracy = evaluate(net, features, data, data.held_out, device)
+        if (step + 1) % CHECK_EVERY == 0 or step + 1 == settings.steps:
+            accuracy = evaluate(trainer.net, trainer.features, trainer.data, trainer.data.held_out, device)
             entry = {"step": step + 1, "loss": running, "held_out": accuracy, "seconds": time.time() - began}
             note(out / "align.jsonl", entry)
-            state = {"token_ids": torch.from_numpy(data.token_ids), "step": step + 1}
-            state |= {"net": net.net.state_dict(), "spelling": net.spelling.state_dict(), "folded": net.folded()}
-            state |= {"optimizer": optimizer.state_dict(), "settings": asdict(settings)}
-            save(out / "align.pt", state | {"transitions": transitions.state_dict()})
+            save(out / "align.pt", trainer.state(step + 1))
 
 
 def _saved(checkpoint: Path, start: Path | None) -> dict[str, Any] | None:
@@ -159,6 +128,62 @@ def _saved(checkpoint: Path, start: Path | None) -> dict[str, Any] | None:
     if checkpoint.exists():
         return torch.load(checkpoint, weights_only=True)
     return None if start is None else exported(start)
+
+
+class _Trainer:
+    """The labelled speech, the network and the optimizer of one run, with `done` steps behind it."""
+
+    def __init__(self, corpus, tokenizer, settings: AlignSettings, device: str, saved: dict[str, Any] | None) -> None:
+        self.settings, self.device, self.done = settings, device, 0 if saved is None else saved["step"]
+        if settings.since > self.done:
+            raise ValueError(
+                f"the rate's course shall begin at step {settings.since}, but only {self.done} are done: "
+                "train up to it first"
+            )
+        self.data = data = label(corpus, tokenizer, None if saved is None else saved["token_ids"].numpy())
+        self.features = Features(corpus, data.windows)
+        extra = data.passages * (settings.passage_weight - 1)
+        self.train = sorted({*range(len(data.windows))} - {*data.held_out}) + extra
+        self.transitions = count_transitions(data.classes, data.held_out, len(data.token_ids))
+        torch.manual_seed(settings.seed)
+        width = self.features(self.train[:1], "cpu").shape[-1]
+        self.net = SpelledClassifier(width, settings.dim, settings.depth, data.token_ids, tokenizer).to(device)
+        self.optimizer = torch.optim.AdamW(
+            self.net.parameters(), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98)
+        )
+        if saved is None:
+            self.net.standardize(self.features(self.train[:40], device))
+        elif self.net.take(saved):
+            self.optimizer.load_state_dict(saved["optimizer"])
+
+    def step(self, step: int) -> float:
+        """The step's loss."""
+        settings, since = self.settings, self.settings.since
+        torch.manual_seed(settings.seed * 1_000_003 + step)  # so that a resumed run draws what the whole run would
+        rows = _rows(self.train, settings, step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.rate * rate_factor(step - since, settings.steps - since, settings.warmup, floor=0.03)
+        classes = torch.from_numpy(self.data.classes[rows]).to(self.device)
+        loss = _loss(self.net, self.features(rows, self.device), classes, settings)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimizer.step()
+        return loss.item()
+
+    def state(self, step: int) -> dict[str, Any]:
+        """What a checkpoint holds; `folded` and `transitions` are what is exported."""
+        net = self.net
+        return {
+            "step": step,
+            "settings": asdict(self.settings),
+            "token_ids": torch.from_numpy(self.data.token_ids),
+            "net": net.net.state_dict(),
+            "spelling": net.spelling.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "folded": net.folded(),
+            "transitions": self.transitions.state_dict(),
+        }
 
 
 def _rows(train: list[int], settings: AlignSettings, step: int) -> list[int]:
@@ -182,11 +207,7 @@ def _loss(net: SpelledClassifier, features: Tensor, classes: Tensor, settings: A
 @torch.inference_mode()
 def evaluate(net: SpelledClassifier, features: Features, data: Labelled, rows: list[int], device: str) -> float:
     """Share of held-out frames whose most probable class (of all) is the right one."""
-    plain = FrameClassifier(
-        net.net.mean.shape[0], net.net.norm.normalized_shape[0], len(net.net.blocks), len(net.token_ids)
-    )
-    plain.load_state_dict(net.folded())
-    plain.to(device).eval()
+    plain = net.plain().to(device).eval()
     right = total = 0
     for row in rows:
         target = torch.from_numpy(data.classes[row]).to(device)

