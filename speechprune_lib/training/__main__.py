@@ -17,17 +17,19 @@ import torch
 import typer
 
 from ..audio import SAMPLE_RATE_HZ
+from ..benchmarks import load_benchmark
 from ..models.mini.base_llm import base_llm
 from ..models.mini.load import ADAPTER, LOST_FRAMES
 from .align import AlignSettings
 from .align import align as train_connector
 from .corpus import Corpus
+from .coverage import coverage, spoken_words
 from .ct2 import read_ct2, whisper_encoder
 from .encode import encode as encode_corpus
 from .export import export as export_parts
 from .export import projector_from
 from .passages import passage_files
-from .reading import hearing
+from .reading import hearing, read_examples, summary
 from .speak import all_shards
 from .speak import speak as speak_corpus
 from .tune import TuneSettings
@@ -96,16 +98,23 @@ def align(
 
 @app.command()
 def hear(work: Work = WORK, device: Device = "cpu", workers: int = os.cpu_count() or 1) -> None:
-    """Test the connector on unseen text: in the training's voices, in a held-out voice, by a held-out engine."""
-    began, heard = time.time(), {}
+    """Test the connector on unseen text: in the training's voices, in a held-out voice, by a held-out engine; and on
+    SPIRAL-mini's development recordings."""
+    began, heard, encoder = time.time(), {}, _encoder().eval()
+    encoder.to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
     llm, tokenizer = base_llm()
     projector = projector_from(work / "align.pt", llm.config.hidden_size)
     for group in GROUPS:
         corpus = Corpus(work / "heard" / group)
         speak_corpus(corpus.root, range(len(passage_files())), workers, test_of=group)
-        encode_corpus(corpus, _encoder(), device)
+        encode_corpus(corpus, encoder, device)
         heard[group] = hearing(corpus, projector, tokenizer, device)
-        typer.echo(f"{group}: {json.dumps(heard[group])}")
+    development = load_benchmark("spiral-mini", split="dev")
+    read = read_examples(development, encoder, projector, tokenizer, device)
+    words = coverage(read, spoken_words(Corpus(work / "speech")))
+    heard["spiral-mini dev"] = summary(read) | {"content_words": words}
+    for group, facts in heard.items():
+        typer.echo(f"{group}: {json.dumps(facts)}")
     _card(work, "hear", began, heard)
 
 

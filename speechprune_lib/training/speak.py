@@ -11,9 +11,9 @@ sentences, then WordNet's, both mixed with invented facts; a clip of theirs fill
 from __future__ import annotations
 
 import json
-import math
 import multiprocessing as mp
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -121,7 +121,7 @@ class _Clip:
     def __init__(self, rng: random.Random) -> None:
         self.rng, self.samples, self.spoken = rng, np.zeros(0, np.float32), []
 
-    def add(self, speech: Speech, voice: str, said: Fact, limit: float = math.inf) -> bool:
+    def add(self, speech: Speech, voice: str, said: Fact, limit: int = sys.maxsize) -> bool:
         """Whether it still fitted into `limit` samples."""
         pause = np.zeros(int(self.rng.uniform(0.05, 0.5) * SAMPLE_RATE_HZ), np.float32)
         if len(self.samples) + len(speech.samples) + len(pause) > limit:
