@@ -27,7 +27,7 @@ from .coverage import coverage, spoken_words
 from .ct2 import read_ct2, whisper_encoder
 from .encode import encode as encode_corpus
 from .export import export as export_parts
-from .export import projector_from
+from .export import export_connector, projector_from
 from .passages import passage_files
 from .reading import hearing, read_examples, summary
 from .speak import all_shards
@@ -141,9 +141,14 @@ def tune(
 
 
 @app.command()
-def export(work: Work = WORK, out: Path = Path("data/models/mini")) -> None:
-    """Write the trained parts where the mini model is loaded from."""
-    export_parts(_encoder(), work, out)
+def export(work: Work = WORK, out: Path = Path("data/models/mini"), connector_only: bool = False) -> None:
+    """Write the trained parts where the mini model is loaded from; with --connector-only, into another --out, what the
+    next sitting of align begins with."""
+    if connector_only:
+        llm, _ = base_llm()
+        export_connector(_encoder(), work, out, llm.config.hidden_size)
+    else:
+        export_parts(_encoder(), work, out)
 
 
 def _encoder():

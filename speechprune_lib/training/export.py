@@ -12,6 +12,7 @@ from peft import PeftConfig
 from safetensors.torch import load_file, save_file
 from transformers import Qwen2AudioEncoder
 
+from ..files import write_whole
 from ..models.mini.connector import VocabularyProjector
 from ..models.mini.load import ADAPTER, CONNECTOR, ENCODER, LOST_FRAMES, WEIGHTS
 from ..models.rows import MINI
@@ -34,22 +35,32 @@ def export(encoder: Qwen2AudioEncoder, trained: Path, out: Path) -> None:
 
     The adapter of whole audio must be there; of the others, those that were trained.
     """
-    out.mkdir(parents=True, exist_ok=True)
     blank = torch.load(trained / f"{ADAPTER}.pt", weights_only=True)["trained"][-1]
     projector = projector_from(trained / "align.pt", len(blank))
     projector.blank.data.copy_(blank)
-    _save(encoder.state_dict(), out / ENCODER)
-    _save(projector.state_dict(), out / CONNECTOR)
-    (out / "config.json").write_text(json.dumps(_config(encoder, projector), indent=1) + "\n")
     adapters = [name for name in (ADAPTER, LOST_FRAMES) if (trained / name).is_dir()]
+    _export_connector(encoder, projector, trained, out, ("align", *adapters))
+    _save(encoder.state_dict(), out / ENCODER)
     for name in adapters:
         _export_adapter(trained / name, out / name)
-    stages = ("speak", "encode", "align", "hear", *adapters)
-    cards = {
-        stage: json.loads(path.read_text()) for stage in stages if (path := trained / f"{stage}.card.json").exists()
-    }
-    (out / "card.json").write_text(json.dumps(cards, indent=1) + "\n")
-    for stage in ("align", *adapters):
+
+
+def export_connector(encoder: Qwen2AudioEncoder, trained: Path, out: Path, embedding_dim: int) -> None:
+    """Write the connector alone, for another sitting of `align` to begin with: no adapter has met it yet."""
+    _export_connector(encoder, projector_from(trained / "align.pt", embedding_dim), trained, out, ("align",))
+
+
+def _export_connector(
+    encoder: Qwen2AudioEncoder, projector: VocabularyProjector, trained: Path, out: Path, stages: tuple[str, ...]
+) -> None:
+    """With the cards of all stages so far, and these stages' learning curves."""
+    out.mkdir(parents=True, exist_ok=True)
+    _save(projector.state_dict(), out / CONNECTOR)
+    write_whole(out / "config.json", json.dumps(_config(encoder, projector), indent=1) + "\n")
+    paths = {stage: trained / f"{stage}.card.json" for stage in ("speak", "encode", "hear", *stages)}
+    cards = {stage: json.loads(path.read_text()) for stage, path in paths.items() if path.exists()}
+    write_whole(out / "card.json", json.dumps(cards, indent=1) + "\n")
+    for stage in stages:
         shutil.copy(trained / f"{stage}.jsonl", out / f"{stage}_curve.jsonl")
 
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2AudioEncoder, Qwen2AudioEncoderConfig
 
 from speechprune_lib.models.mini.connector import VocabularyProjector
 from speechprune_lib.training import align as align_module
 from speechprune_lib.training import tune as tune_module
 from speechprune_lib.training.align import AlignSettings, align, label
-from speechprune_lib.training.export import export, projector_from
+from speechprune_lib.training.export import export, export_connector, projector_from
 from speechprune_lib.training.lessons import LessonPlan
 from speechprune_lib.training.reading import hearing
 from speechprune_lib.training.tune import TuneSettings, tune
@@ -112,8 +112,7 @@ def test_tune_and_export(corpus, tokenizer, llm, tmp_path):
     curve = [json.loads(line) for line in (tmp_path / "adapter.jsonl").read_text().splitlines()]
     assert curve[-1]["step"] == 4
     (tmp_path / "align.card.json").write_text('{"stage": "align"}')
-    shape = {"num_mel_bins": 8, "encoder_layers": 1, "encoder_attention_heads": 1, "encoder_ffn_dim": 16, "d_model": 12}
-    export(Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**shape)), tmp_path, tmp_path / "mini")
+    export(Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**SHAPE)), tmp_path, tmp_path / "mini")
     adapter = load_file(tmp_path / "mini/adapter/adapter_model.safetensors")
     assert any(v.abs().sum() > 0 for k, v in adapter.items() if "lora_B" in k)
     connector = load_file(tmp_path / "mini/connector.safetensors")
@@ -125,24 +124,24 @@ def test_tune_and_export(corpus, tokenizer, llm, tmp_path):
     assert all(torch.equal(before[k], trained[k]) for k in before if k in trained)  # the LLM itself stays frozen
 
 
+SHAPE = {"num_mel_bins": 8, "encoder_layers": 1, "encoder_attention_heads": 1, "encoder_ffn_dim": 16, "d_model": 12}
+
+
 def test_a_connector_goes_on_in_another_sitting(corpus, tokenizer, tmp_path):
     """From what was exported, on other speech: the vocabulary keeps what is not spoken any more."""
     align(corpus, tokenizer, tmp_path / "first", ALIGN)
-    first = projector_from(tmp_path / "first/align.pt", 16)
-    state = {k: v for k, v in first.state_dict().items()}
-    save_file(state, str(tmp_path / "connector.safetensors"))
-    clips = corpus.clips(0)
+    export_connector(Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**SHAPE)), tmp_path / "first", tmp_path / "out", 16)
     for shard in range(3):
         clips = corpus.clips(shard)
         for clip in clips:
             clip["sentences"] = [s for s in clip["sentences"] if s["question"]]  # the cat is gone
         corpus.file(shard, "json").write_text(json.dumps(clips))
     settings = replace(ALIGN, steps=1, rate=0.0)
-    align(corpus, tokenizer, tmp_path / "second", settings, start=tmp_path / "connector.safetensors")
-    second = projector_from(tmp_path / "second/align.pt", 16)
+    align(corpus, tokenizer, tmp_path / "second", settings, start=tmp_path / "out/connector.safetensors")
+    first, second = (projector_from(tmp_path / name / "align.pt", 16) for name in ("first", "second"))
     assert torch.equal(first.token_ids, second.token_ids)
     features = torch.randn(2, 30, 12, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(second.classifier(features), first.classifier(features))
+    torch.testing.assert_close(second.classifier(features), first.classifier(features), atol=5e-3, rtol=0)
 
 
 def test_the_second_adapter_loses_frames_and_keeps_the_first_ones_blank(corpus, tokenizer, llm, tmp_path, monkeypatch):
