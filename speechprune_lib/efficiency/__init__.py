@@ -1,0 +1,1 @@
+"""What an answer costs: closed forms (`table1`, `counting`, `tables`) and measurements (`measuring`, `bench`)."""
