@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from ..audio import SAMPLE_RATE_HZ, WINDOW_SECONDS, WINDOW_TOKENS, audio_tokens
-from ..paper import TABLE_1_COST
+from ..paper import TABLE_1_COST, TEN_MINUTES_TOKENS
 from ..prompt import kept_count
 from .counting import QUESTION_WORDS, count_answer, count_encoder, count_projector, count_pruner
 from .shapes import QWEN2_AUDIO_SHAPE, ModelShape
@@ -17,7 +17,18 @@ from .table1 import TABLE_1_TEXT_TOKENS, count_calflops, count_table1
 
 CLIP_SECONDS = 87.89
 """Mean length of SPIRAL's recordings."""
+CLIP_TOKENS = audio_tokens(round(CLIP_SECONDS * SAMPLE_RATE_HZ))
+REAL_LENGTHS = (*(kept_count(WINDOW_TOKENS, row.rate or 0.0) for row in TABLE_1_COST), CLIP_TOKENS, TEN_MINUTES_TOKENS)
+"""Audio tokens of Table I's prompts, of a whole clip, and of the paper's ten minutes."""
 RATES = tuple(row.rate for row in TABLE_1_COST if row.rate is not None)
+
+
+def checked_lengths(lengths: Iterable[int]) -> tuple[int, ...]:
+    """Audio tokens, each once, rising. Raises ValueError for none, and for lengths that are not positive."""
+    chosen = tuple(sorted(set(lengths)))
+    if not chosen or chosen[0] < 1:
+        raise ValueError(f"lengths are {list(chosen)}, expected audio tokens, each at least 1, such as 150,750")
+    return chosen
 
 
 def table1_comparison() -> pd.DataFrame:

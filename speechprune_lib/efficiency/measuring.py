@@ -1,0 +1,162 @@
+"""Measured seconds and bytes: a decoder of the real size with random weights, and a whole small model, stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..audio import SAMPLES_PER_TOKEN, WINDOW_TOKENS, Waveform
+from ..models.adapter import TransformersSpeechModel
+from ..prompt import SpeechPrompt, apply, kept_count
+from ..pruners import SpeechPrune
+from .counting import QUESTION_WORDS
+from .decoder import RandomDecoder
+from .records import Measurement
+from .shapes import DecoderShape
+from .table1 import TABLE_1_TEXT_TOKENS
+from .tables import CLIP_TOKENS, RATES, checked_lengths
+from .timing import Timing, measure_seconds, peak_bytes
+
+WHOLE_DECODER_BYTES = 20 * 2**30
+"""GPU memory from which all of Qwen2-Audio's layers are run at 16 bits; anywhere else one stands for all."""
+LONG_TOKENS = 5_000
+"""On a CPU, longer prompts run once and cold: half a minute a layer."""
+
+
+def real_decoder(shape: DecoderShape, device: torch.device, whole: bool = True) -> RandomDecoder:
+    """bfloat16 (float16 where a GPU lacks it) and all layers on a large GPU; one layer in float32 on a CPU.
+
+    `whole` False: one layer anywhere.
+    float32, because that is the faster of the two on CPUs without AMX.
+    """
+    if device.type != "cuda":
+        return RandomDecoder(shape, device, torch.float32, layers_run=1)
+    dtype = torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
+    whole = whole and torch.cuda.get_device_properties(device).total_memory >= WHOLE_DECODER_BYTES
+    return RandomDecoder(shape, device, dtype, layers_run=shape.layers if whole else 1)
+
+
+def measure_decoder(
+    decoder: RandomDecoder, lengths: Sequence[int], rounds: int = 5, text_tokens: int = TABLE_1_TEXT_TOKENS
+) -> Iterator[Measurement]:
+    """Prefill and decode rows for every length of audio, with `text_tokens` beside it."""
+    for audio_tokens in checked_lengths(lengths):
+        tokens = audio_tokens + text_tokens
+        embeddings = decoder.embeddings(tokens)
+        once = tokens > LONG_TOKENS and decoder.device.type == "cpu"
+        head = decoder.embeddings(1)
+        calls = {
+            "prefill": lambda embeddings=embeddings: decoder.prefill(embeddings),
+            "head": lambda head=head: decoder.next_token(head),
+            "step": decoder.step(tokens),
+        }
+        taken = measure_seconds(calls, decoder.device, 1 if once else rounds, warm_up=0 if once else 1)
+        peak = peak_bytes(calls["prefill"], decoder.device)
+        known: dict[str, Any] = {
+            "method": "random weights",
+            "audio_tokens": audio_tokens,
+            "tokens": tokens,
+            "layers_run": decoder.layers_run,
+        }
+        for stage, layers in (("prefill", taken["prefill"]), ("decode", taken["step"])):
+            seconds = _of_all_layers(layers, taken["head"], decoder.times)
+            yield Measurement(
+                stage=stage, seconds=seconds, peak_bytes=peak if stage == "prefill" else None, **known
+            )
+
+
+def measure_pruner(
+    decoder: RandomDecoder,
+    audio_tokens: int = CLIP_TOKENS,
+    rates: Sequence[float] = RATES,
+    rounds: int = 9,
+    text_tokens: int = TABLE_1_TEXT_TOKENS,
+) -> Iterator[Measurement]:
+    """SpeechPrune's own time at every rate, its plan read, on the decoder's device and first layer.
+
+    The weights' signs are taken in the warm-up, once a model.
+    """
+    prompt = decoder.prompt(audio_tokens, text_tokens, QUESTION_WORDS)
+    calls = {str(rate): lambda rate=rate: SpeechPrune().plan(prompt, rate) for rate in rates}
+    taken = measure_seconds(calls, decoder.device, rounds, warm_up=2)
+    peak = peak_bytes(calls[str(rates[0])], decoder.device)
+    for rate in rates:
+        kept = min(audio_tokens, kept_count(WINDOW_TOKENS, rate))
+        yield Measurement(
+            stage="prune",
+            method="speechprune",
+            audio_tokens=audio_tokens,
+            kept=kept,
+            tokens=kept + text_tokens,
+            rate=rate,
+            seconds=taken[str(rate)],
+            peak_bytes=peak,
+        )
+
+
+def measure_model(
+    model: TransformersSpeechModel,
+    sound: Waveform,
+    question: str,
+    lengths: Sequence[int],
+    rate: float = 0.2,
+    rounds: int = 5,
+) -> Iterator[Measurement]:
+    """Every stage of a whole model for so many audio tokens of `sound`, which is repeated as often as needed.
+
+    Prefill and decode are of the *unpruned* prompt, so that one curve gives the price of any number of kept tokens.
+    """
+    instruction = model.instruction(question, (), "generate")
+    for audio_tokens in checked_lengths(lengths):
+        samples = np.resize(sound, audio_tokens * SAMPLES_PER_TOKEN)
+        prompt = model.prepare(samples, question, instruction=instruction)
+        calls: dict[str, Any] = {
+            "encode": lambda samples=samples: model.prepare(samples, question, instruction=instruction),
+            "prefill": lambda prompt=prompt: model.next_logits(prompt),
+            "decode": _step(model, prompt),
+        }
+        kept = min(audio_tokens, kept_count(WINDOW_TOKENS, rate))
+        if kept < audio_tokens:
+            calls["prune"] = lambda prompt=prompt: apply(prompt, SpeechPrune().plan(prompt, rate))
+        taken = measure_seconds(calls, model.device, rounds)
+        for stage, call in calls.items():
+            yield Measurement(
+                stage=stage,  # pyright: ignore[reportArgumentType]
+                method="speechprune" if stage == "prune" else model.name,
+                audio_tokens=audio_tokens,
+                kept=kept if stage == "prune" else None,
+                tokens=len(prompt.is_audio),
+                rate=rate if stage == "prune" else None,
+                seconds=taken[stage],
+                peak_bytes=None if stage == "decode" else peak_bytes(call, model.device),
+            )
+
+
+def _step(model: TransformersSpeechModel, prompt: SpeechPrompt) -> Any:
+    """A call that decodes one more token behind the prompt, which grows by one a call."""
+    decoder = model.model.get_decoder()
+    with torch.no_grad():
+        cache = decoder(**model.decoder_inputs(prompt), use_cache=True).past_key_values
+    one, last = prompt.embeddings[None, -1:], prompt.position_ids[..., -1:]
+
+    @torch.no_grad()
+    def decode() -> object:
+        length = cache.get_seq_length() + 1
+        hidden = decoder(
+            inputs_embeds=one,
+            attention_mask=torch.ones(1, length, dtype=torch.long, device=model.device),
+            position_ids=(last + length - len(prompt.is_audio))[None],
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state
+        return model.model.get_output_embeddings()(hidden).argmax()
+
+    return decode
+
+
+def _of_all_layers(layers: Timing, head: Timing, times: float) -> Timing:
+    """Round by round: the layers that were run, times how many they stand for, and the head once."""
+    return Timing(rounds=tuple(times * a + b for a, b in zip(layers.rounds, head.rounds, strict=True)))
