@@ -88,9 +88,9 @@ def _mini(device: torch.device, lengths: tuple[int, ...], rounds: int) -> Measur
 
 
 def _real(device: torch.device, lengths: tuple[int, ...], rounds: int) -> Measured:
-    from .efficiency.measuring import measure_decoder, measure_pruner, real_decoder
+    from .efficiency.measuring import measure_decoder, real_decoder
 
     decoder = real_decoder(QWEN2_AUDIO_SHAPE.decoder, device)
-    rows = [*measure_pruner(decoder, rounds=2 * rounds), *measure_decoder(decoder, lengths, rounds)]
+    rows = measure_decoder(decoder, lengths, rounds)
     what = f"qwen2-audio's decoder, random weights, {decoder.layers_run} of {decoder.shape.layers} layers run"
     return measured(what, "random", device, decoder.dtype, rows, seed=0)

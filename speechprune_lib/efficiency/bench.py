@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 
@@ -20,14 +21,18 @@ GROWTH_TOKENS = (CLIP_TOKENS, 9_000, 45_000, 90_000)
 """A clip, six minutes, half an hour, an hour."""
 
 
-def measure_rivals(prompt: SpeechPrompt, rates: tuple[float, ...], device: torch.device, rounds: int) -> Iterator[Measurement]:
+def measure_rivals(
+    prompt: SpeechPrompt, rates: tuple[float, ...], device: torch.device, rounds: int
+) -> Iterator[Measurement]:
     """Every method on the same tokens, its indices read on the host, at every rate."""
     audio, question, attention = prompt.audio, prompt.question, prompt.first_attention()
     for rate in rates:
         keep = kept_count(WINDOW_TOKENS, rate)
         calls: dict[str, Callable[[], object]] = {
             "SpeechPrune": lambda rate=rate: get_method("speechprune").plan(prompt, rate),
-            "SpeechPrune, plain float32": lambda keep=keep: rivals.plain_speechprune(audio, question, attention, keep).cpu(),
+            "SpeechPrune, plain float32": lambda keep=keep: rivals.plain_speechprune(
+                audio, question, attention, keep
+            ).cpu(),
             "ToMe-style merging": lambda keep=keep: rivals.tome(audio, keep)[0].cpu(),
             "DivPrune-style": lambda keep=keep: rivals.divprune(audio, keep).cpu(),
             "CDPruner-style": lambda keep=keep: rivals.cdpruner(audio, question, keep).cpu(),
@@ -50,7 +55,7 @@ def measure_growth(decoder: RandomDecoder, lengths: tuple[int, ...], rounds: int
     """Both phases and phase 1 alone at rate 0.2, from a clip to an hour, with the memory above the embeddings."""
     for tokens in lengths:
         prompt = decoder.prompt(tokens, text_tokens=2, words=QUESTION_WORDS)
-        calls = {name: lambda name=name: get_method(name).plan(prompt, 0.2) for name in ("speechprune", "phase1")}
+        calls = {name: partial(get_method(name).plan, prompt, 0.2) for name in ("speechprune", "phase1")}
         taken = measure_seconds(calls, decoder.device, rounds)
         for name, call in calls.items():
             yield Measurement(

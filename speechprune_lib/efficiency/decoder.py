@@ -102,13 +102,14 @@ def random_speech(
 
 def _config(shape: DecoderShape, layers: int) -> Qwen2Config:
     """Its own embedding table is not used, so it has one row."""
-    return Qwen2Config(
+    config = Qwen2Config(
         hidden_size=shape.hidden,
         intermediate_size=shape.intermediate,
         num_hidden_layers=layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.key_heads,
-        head_dim=shape.head_dim,
         vocab_size=1,
         max_position_embeddings=2**17,
     )
+    config.head_dim = shape.head_dim  # pyright: ignore[reportAttributeAccessIssue]  # the layers read it, if it is there
+    return config

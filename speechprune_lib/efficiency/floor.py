@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from ..prompt import WINDOW_TOKENS
-from ..pruners.fast_attention import multiplies_int8
+from ..pruners.fast_attention import int8_product, multiplies_int8
 from .records import Measured, Measurement
 from .shapes import DecoderShape
 from .timing import measure_seconds
@@ -15,7 +15,9 @@ from .timing import measure_seconds
 READ, INT8, FLOAT = "bytes read", "int8 operations", "float operations"
 
 
-def measure_ceilings(device: torch.device, dtype: torch.dtype, size: int = 4096, rounds: int = 5) -> Iterator[Measurement]:
+def measure_ceilings(
+    device: torch.device, dtype: torch.dtype, size: int = 4096, rounds: int = 5
+) -> Iterator[Measurement]:
     """The machine's best at three kinds of work: a sum over 8 size^2 numbers, products of (size / 2, size, size)."""
     numbers = torch.ones(8, size, size, device=device, dtype=dtype)
     one = numbers[0]
@@ -26,7 +28,7 @@ def measure_ceilings(device: torch.device, dtype: torch.dtype, size: int = 4096,
     calls = {READ: lambda: torch.aminmax(numbers), FLOAT: lambda: half @ one}
     if multiplies_int8(device):
         work[INT8] = operations
-        calls[INT8] = lambda: torch._int_mm(small[: size // 2], small.T)  # pyright: ignore[reportPrivateUsage]
+        calls[INT8] = lambda: int8_product(small[: size // 2], small)
     for name, seconds in measure_seconds(calls, device, rounds, warm_up=2).items():
         yield Measurement(stage="ceiling", method=name, audio_tokens=0, seconds=seconds, work=work[name])
 

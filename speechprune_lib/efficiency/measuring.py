@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,59 +43,36 @@ def real_decoder(shape: DecoderShape, device: torch.device, whole: bool = True) 
 def measure_decoder(
     decoder: RandomDecoder, lengths: Sequence[int], rounds: int = 5, text_tokens: int = TABLE_1_TEXT_TOKENS
 ) -> Iterator[Measurement]:
-    """Prefill and decode rows for every length of audio, with `text_tokens` beside it."""
-    for audio_tokens in checked_lengths(lengths):
-        tokens = audio_tokens + text_tokens
-        embeddings = decoder.embeddings(tokens)
-        once = tokens > LONG_TOKENS and decoder.device.type == "cpu"
-        head = decoder.embeddings(1)
-        calls = {
-            "prefill": lambda embeddings=embeddings: decoder.prefill(embeddings),
-            "head": lambda head=head: decoder.next_token(head),
-            "step": decoder.step(tokens),
-        }
-        taken = measure_seconds(calls, decoder.device, 1 if once else rounds, warm_up=0 if once else 1)
-        peak = peak_bytes(calls["prefill"], decoder.device)
-        known: dict[str, Any] = {
-            "method": "random weights",
-            "audio_tokens": audio_tokens,
-            "tokens": tokens,
-            "layers_run": decoder.layers_run,
-        }
-        for stage, layers in (("prefill", taken["prefill"]), ("decode", taken["step"])):
-            seconds = _of_all_layers(layers, taken["head"], decoder.times)
-            yield Measurement(
-                stage=stage, seconds=seconds, peak_bytes=peak if stage == "prefill" else None, **known
-            )
+    """Prefill and decode rows for every length of audio, with `text_tokens` beside it.
 
-
-def measure_pruner(
-    decoder: RandomDecoder,
-    audio_tokens: int = CLIP_TOKENS,
-    rates: Sequence[float] = RATES,
-    rounds: int = 9,
-    text_tokens: int = TABLE_1_TEXT_TOKENS,
-) -> Iterator[Measurement]:
-    """SpeechPrune's own time at every rate, its plan read, on the decoder's device and first layer.
-
-    The weights' signs are taken in the warm-up, once a model.
+    Where a rate of Table I leaves that length, SpeechPrune's own time over a whole clip is measured in the same rounds,
+    on the same device and the same first layer: its share of the prefill is then a share of that moment's.
     """
-    prompt = decoder.prompt(audio_tokens, text_tokens, QUESTION_WORDS)
-    calls = {str(rate): lambda rate=rate: SpeechPrune().plan(prompt, rate) for rate in rates}
-    taken = measure_seconds(calls, decoder.device, rounds, warm_up=2)
-    peak = peak_bytes(calls[str(rates[0])], decoder.device)
-    for rate in rates:
-        kept = min(audio_tokens, kept_count(WINDOW_TOKENS, rate))
-        yield Measurement(
-            stage="prune",
-            method="speechprune",
-            audio_tokens=audio_tokens,
-            kept=kept,
-            tokens=kept + text_tokens,
-            rate=rate,
-            seconds=taken[str(rate)],
-            peak_bytes=peak,
-        )
+    clip = decoder.prompt(CLIP_TOKENS, text_tokens, QUESTION_WORDS)
+    rates = {kept_count(WINDOW_TOKENS, rate): rate for rate in RATES}
+    for audio_tokens in checked_lengths(lengths):
+        rate, tokens = rates.get(audio_tokens), audio_tokens + text_tokens
+        calls = _decoder_calls(decoder, tokens)
+        if rate is not None:
+            calls["prune"] = partial(SpeechPrune().plan, clip, rate)
+        once = tokens > LONG_TOKENS and decoder.device.type == "cpu"
+        taken = measure_seconds(calls, decoder.device, 1 if once else rounds, warm_up=0 if once else 1)
+        prefill, step = (_of_all_layers(taken[name], taken["head"], decoder.times) for name in ("prefill", "step"))
+        known: dict[str, Any] = {"method": "random weights", "tokens": tokens, "layers_run": decoder.layers_run}
+        peak = peak_bytes(calls["prefill"], decoder.device)
+        yield Measurement(stage="prefill", audio_tokens=audio_tokens, seconds=prefill, peak_bytes=peak, **known)
+        yield Measurement(stage="decode", audio_tokens=audio_tokens, seconds=step, **known)
+        if rate is not None:
+            yield Measurement(
+                stage="prune",
+                method=SpeechPrune.name,
+                audio_tokens=CLIP_TOKENS,
+                kept=audio_tokens,
+                tokens=tokens,
+                rate=rate,
+                seconds=taken["prune"],
+                peak_bytes=peak_bytes(calls["prune"], decoder.device),
+            )
 
 
 def measure_model(
@@ -133,6 +111,15 @@ def measure_model(
                 seconds=taken[stage],
                 peak_bytes=None if stage == "decode" else peak_bytes(call, model.device),
             )
+
+
+def _decoder_calls(decoder: RandomDecoder, tokens: int) -> dict[str, Callable[[], object]]:
+    """One pass of the layers that are there over a prompt, one head, and one step behind such a prompt."""
+    return {
+        "prefill": partial(decoder.prefill, decoder.embeddings(tokens)),
+        "head": partial(decoder.next_token, decoder.embeddings(1)),
+        "step": decoder.step(tokens),
+    }
 
 
 def _step(model: TransformersSpeechModel, prompt: SpeechPrompt) -> Any:

@@ -91,6 +91,13 @@ def read_all_measured(folder: Path, name: str) -> list[Measured]:
     return [read_measured(path) for path in sorted(folder.glob(f"{name}_*.json"))]
 
 
+def share_of_prefill(run: Measured) -> dict[float, float]:
+    """rate -> SpeechPrune's own seconds by those of the prefill that it leaves, each round by itself; the median."""
+    prefill = {row.tokens: row.seconds for row in run.rows if row.stage == "prefill"}
+    pruned = [row for row in run.rows if row.stage == "prune" and row.tokens in prefill and row.rate is not None]
+    return {row.rate: row.seconds.ratio(prefill[row.tokens]) for row in pruned if row.rate is not None}
+
+
 def table(run: Measured) -> pd.DataFrame:
     """A line a row: medians and quartiles in milliseconds, memory in MB (10^6 bytes)."""
     lines = []

@@ -72,9 +72,7 @@ class ModelShape:
 
 QWEN2_AUDIO_SHAPE = ModelShape(
     "qwen2-audio",
-    DecoderShape(
-        layers=32, hidden=4096, heads=32, key_heads=32, head_dim=128, intermediate=11008, vocabulary=156_032
-    ),
+    DecoderShape(layers=32, hidden=4096, heads=32, key_heads=32, head_dim=128, intermediate=11008, vocabulary=156_032),
     EncoderShape(layers=32, hidden=1280, intermediate=5120, mel_bins=128),
     projector_weights=1280 * 4096,
 )

@@ -49,7 +49,9 @@ def usable_device(name: str) -> torch.device:
     except RuntimeError as error:
         raise ValueError(f"there is no device {name!r}, expected cpu, or cuda where there is a GPU") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device {name!r} is not here: torch sees no CUDA GPU; measure on cpu, or install a CUDA build")
+        raise ValueError(
+            f"device {name!r} is not here: torch sees no CUDA GPU; measure on cpu, or install a CUDA build"
+        )
     if device.type not in ("cpu", "cuda"):
         raise ValueError(f"cannot measure on {name!r}, expected cpu or cuda: only there the clock knows when to stop")
     return device

@@ -18,6 +18,8 @@ REACH = 64.0
 """Entries more than e^-64 below the largest of their column change no sum: 90,000^2 of them make 1e-18 of it."""
 CHUNK_SCORES = 2**20
 """Scores held at a time: 4 MiB in single precision, about a core's cache."""
+SMALLEST_ROWS = 16
+"""CUDA's int8 product takes more rows than these, and sizes that are multiples of 8."""
 EXACT_FLOAT32 = 2**23
 """Below this, whole numbers and their differences are exact in single precision."""
 
@@ -25,25 +27,25 @@ EXACT_FLOAT32 = 2**23
 def sign_product(rows: Int8[Tensor, "rows dim"], weight: Int8[Tensor, "out dim"]) -> Float32[Tensor, "rows out"]:
     """rows @ weight.T of signs, exact: in int8 where the device has it and gets it right, else in single precision."""
     if multiplies_int8(rows.device) and len(rows) > SMALLEST_ROWS and not any(n % 8 for n in weight.shape):
-        return torch._int_mm(rows, weight.T).float()  # pyright: ignore[reportPrivateUsage]
+        return int8_product(rows, weight).float()
     return rows.float() @ weight.float().T
 
 
-SMALLEST_ROWS = 16
-"""CUDA's int8 product takes more rows than these, and sizes that are multiples of 8."""
+def int8_product(rows: Int8[Tensor, "rows dim"], weight: Int8[Tensor, "out dim"]) -> Int32[Tensor, "rows out"]:
+    """rows @ weight.T. Raises RuntimeError where the device cannot."""
+    return torch._int_mm(rows, weight.T)  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
 
 
 @cache
 def multiplies_int8(device: torch.device) -> bool:
-    """Tried once a device: `torch._int_mm` is there, and right at the extremes."""
+    """Tried once a device: `int8_product` is there, and right at the extremes."""
     if device.type not in ("cpu", "cuda"):
         return False
     one = torch.ones(32, 64, dtype=torch.int8, device=device)
     try:
-        products: Int32[Tensor, "32 32"] = torch._int_mm(one, -one[:32].T.contiguous())  # pyright: ignore[reportPrivateUsage]
-    except (AttributeError, RuntimeError, NotImplementedError):
+        return bool((int8_product(one, -one) == -64).all())
+    except (AttributeError, RuntimeError):  # NotImplementedError is a RuntimeError
         return False
-    return bool((products == -64).all())
 
 
 def attention_received(

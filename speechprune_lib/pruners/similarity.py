@@ -164,7 +164,9 @@ def best_of_frames(
     ranked = best_first(_framed(token_scores, frame_tokens, -math.inf))
     places = torch.arange(ranked.numel(), device=ranked.device).reshape(ranked.shape)
     dropped = places % frame_tokens >= budgets[:, None]
-    return (ranked + places - places % frame_tokens).masked_fill(dropped, ranked.numel()).flatten().sort().values[:count]
+    return (
+        (ranked + places - places % frame_tokens).masked_fill(dropped, ranked.numel()).flatten().sort().values[:count]
+    )
 
 
 def _full_frames(

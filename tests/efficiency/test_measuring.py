@@ -22,6 +22,7 @@ from speechprune_lib.efficiency.records import (
     measured,
     read_all_measured,
     read_measured,
+    share_of_prefill,
     table,
     write_measured,
 )
@@ -110,7 +111,9 @@ def test_a_gpu_that_is_not_here_is_refused(name: str, monkeypatch: pytest.Monkey
         timing.usable_device(name)
 
 
-@pytest.mark.parametrize(("name", "reason"), [("gpu", "there is no device 'gpu'"), ("meta", "cannot measure on 'meta'")])
+@pytest.mark.parametrize(
+    ("name", "reason"), [("gpu", "there is no device 'gpu'"), ("meta", "cannot measure on 'meta'")]
+)
 def test_other_devices_are_refused(name: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         timing.usable_device(name)
@@ -142,8 +145,13 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_torch_s_own_alone() -> 
 def test_a_layer_stands_for_the_others_and_the_head_for_itself(
     decoder: RandomDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fixed = {"prefill": Timing(rounds=(3.0, 4.0)), "head": Timing(rounds=(0.5, 0.25)), "step": Timing(rounds=(1.0, 1.0))}
+    fixed = {
+        "prefill": Timing(rounds=(3.0, 4.0)),
+        "head": Timing(rounds=(0.5, 0.25)),
+        "step": Timing(rounds=(1.0, 1.0)),
+    }
     monkeypatch.setattr(measuring, "measure_seconds", lambda *_, **__: fixed)
+    monkeypatch.setattr(measuring, "CLIP_TOKENS", 900)
     prefill, decode = measuring.measure_decoder(decoder, [10], rounds=2)
     assert (prefill.stage, prefill.seconds.rounds, prefill.tokens) == ("prefill", (6.5, 8.25), 117)
     assert (decode.stage, decode.seconds.rounds) == ("decode", (2.5, 2.25))
@@ -156,25 +164,30 @@ def test_long_prompts_are_run_once_on_a_cpu(decoder: RandomDecoder, monkeypatch:
     assert [len(row.seconds.rounds) for row in rows] == [5, 1]
 
 
-def test_the_pruner_is_timed_at_every_rate(decoder: RandomDecoder) -> None:
-    rows = list(measuring.measure_pruner(decoder, audio_tokens=900, rounds=1))
-    assert [(row.rate, row.kept, row.tokens) for row in rows] == [
-        (0.2, 600, 707),
-        (0.4, 450, 557),
-        (0.6, 300, 407),
-        (0.8, 150, 257),
+def test_the_pruner_is_timed_in_the_rounds_of_the_prefill_that_it_leaves(
+    decoder: RandomDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "CLIP_TOKENS", 900)
+    rows = list(measuring.measure_decoder(decoder, [150, 200, 600], rounds=2))
+    pruned = rows_of(rows, stage="prune")
+    assert [(row.rate, row.kept, row.tokens, row.audio_tokens) for row in pruned] == [
+        (0.8, 150, 257, 900),
+        (0.2, 600, 707, 900),
     ]
+    shares = share_of_prefill(run_of(rows))
+    prefill = rows_of(rows, stage="prefill", audio_tokens=600)[0]
+    assert set(shares) == {0.2, 0.8} and shares[0.2] == pruned[1].seconds.ratio(prefill.seconds)
 
 
 def test_a_whole_model_is_timed_stage_by_stage() -> None:
     model: Any = load_model("mini")
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
-    rows = list(measuring.measure_model(model, noise, "Who spoke?", [25, 800], rounds=1))
+    rows = list(measuring.measure_model(model, noise, "Who spoke?", [25, 605], rounds=1))
     assert [row.stage for row in rows if row.audio_tokens == 25] == ["encode", "prefill", "decode"]
-    assert [row.stage for row in rows if row.audio_tokens == 800] == ["encode", "prefill", "decode", "prune"]
+    assert [row.stage for row in rows if row.audio_tokens == 605] == ["encode", "prefill", "decode", "prune"]
     assert rows_of(rows, stage="prune")[0].kept == 600
     prompts = [row.tokens for row in rows_of(rows, stage="prefill")]
-    assert prompts[1] - prompts[0] == 775
+    assert prompts[1] - prompts[0] == 580
 
 
 def test_rivals_and_ceilings_are_measured_at_one_size(decoder: RandomDecoder) -> None:
@@ -198,7 +211,9 @@ def run_of(rows: list[Measurement]) -> Measured:
 
 
 def test_runs_are_written_with_their_card_and_read_again(tmp_path: Path) -> None:
-    rows = [Measurement(stage="prefill", method="x", audio_tokens=5, seconds=Timing(rounds=(1.0, 3.0)), peak_bytes=10**6)]
+    rows = [
+        Measurement(stage="prefill", method="x", audio_tokens=5, seconds=Timing(rounds=(1.0, 3.0)), peak_bytes=10**6)
+    ]
     run = run_of(rows)
     write_measured(tmp_path / "prefill_cpu.json", run)
     assert read_measured(tmp_path / "prefill_cpu.json") == run
@@ -235,10 +250,10 @@ def test_bad_words_at_the_command_line(options: list[str], said: str, monkeypatc
 def test_measure_prints_a_table_and_writes_its_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("speechprune_lib.cli_measure.QWEN2_AUDIO_SHAPE", type("Shape", (), {"decoder": TINY}))
     out = tmp_path / "prefill_cpu.json"
-    asked = ["measure", "--model", "qwen2-audio", "--lengths", "10,30", "--rounds", "1", "--out", str(out)]
+    asked = ["measure", "--model", "qwen2-audio", "--lengths", "10,150", "--rounds", "1", "--out", str(out)]
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output
     assert "1 of 4 layers run" in done.output and "prefill" in done.output
     rows = read_measured(out).rows
-    assert [row.audio_tokens for row in rows_of(rows, stage="prefill")] == [10, 30]
-    assert len(rows_of(rows, stage="prune")) == 4 and all(math.isfinite(row.seconds.median) for row in rows)
+    assert [row.audio_tokens for row in rows_of(rows, stage="prefill")] == [10, 150]
+    assert len(rows_of(rows, stage="prune")) == 1 and all(math.isfinite(row.seconds.median) for row in rows)
