@@ -124,6 +124,8 @@ def stages_by_tokens(table: pd.DataFrame) -> Figure:
                 label=name,
             )
         axes.set(xlabel="audio tokens", ylabel="milliseconds", yscale="log", xlim=(0, None))
+        for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            ticks(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "125" else ""))
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 

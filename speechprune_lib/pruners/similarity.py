@@ -64,7 +64,7 @@ class SimilarityPhase:
         scores = similarity(prompt.audio, prompt.question, self.match)
         frame_tokens = max(1, round(prompt.tokens_per_second * self.frame_seconds))
         frames = frame_scores(scores, frame_tokens, self.last_frame, self.frame_best)
-        sizes = frame_sizes(len(scores), frame_tokens)
+        sizes = frame_sizes(len(scores), frame_tokens, scores.device)
         budgets = frame_budget(frames, sizes, count, self.temperature, self.budget_rule)
         kept = count if self.budget_rule == "exact" else int(budgets.sum())
         if kept == 0:
@@ -104,9 +104,9 @@ def similarity(
     return scores
 
 
-def frame_sizes(tokens: int, frame_tokens: int) -> Int[Tensor, " frames"]:
+def frame_sizes(tokens: int, frame_tokens: int, device: torch.device | None = None) -> Int[Tensor, " frames"]:
     """Tokens in each of the ceil(tokens / frame_tokens) frames; only the last can be short."""
-    starts = torch.arange(0, tokens, frame_tokens)  # on the CPU: a count, not a measurement
+    starts = torch.arange(0, tokens, frame_tokens, device=device)  # made there: a copy would make the host wait
     return (tokens - starts).clamp(max=frame_tokens)
 
 
@@ -123,7 +123,7 @@ def frame_scores(
     sums = ranked.masked_fill(ranked == -math.inf, 0.0).sum(1)
     if last_frame == "literal":
         return sums
-    return sums * counted / frame_sizes(len(token_scores), frame_tokens).clamp(max=counted).to(sums)
+    return sums * counted / frame_sizes(len(token_scores), frame_tokens, sums.device).clamp(max=counted)
 
 
 def frame_budget(
@@ -139,9 +139,10 @@ def frame_budget(
     up to one a frame is lost, and all that exceeds a frame. "exact", unlike Eq. 7, always hands out `count`: frames
     whose share reaches their size give all, the rest is shared anew among the others by the same softmax until no
     share exceeds its frame; then floors, and the last tokens go to the largest remainders (ties: the earliest frame).
-    A share within 1e-9 of a whole number counts as that number. Raises ValueError if `count` exceeds all tokens.
+    A share within 1e-9 of a whole number counts as that number. Raises ValueError if `count` exceeds all tokens, where
+    looking at their number costs nothing.
     """
-    if not 0 <= count <= int(sizes.sum()):
+    if on_host(sizes) and not 0 <= count <= int(sizes.sum()):
         raise ValueError(f"cannot keep {count} of {int(sizes.sum())} tokens")
     scores, sizes = scores / temperature, sizes.to(scores.device)
     if rule == "literal":

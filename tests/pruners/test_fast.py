@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from speechprune_lib.benchmarks import load_benchmark
 from speechprune_lib.models import load_model
@@ -120,10 +121,21 @@ def test_weights_are_binarized_once_for_one_object() -> None:
     assert torch.equal(attention.signs[0], signs(attention.query_weight))
 
 
+class NoCopies(TorchDispatchMode):
+    """Refuses copies between devices: from a CPU to a GPU they wait for it, as from a GPU to a CPU."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        results = func(*args, **(kwargs or {}))
+        tensors = [x for x in (*args, results) if isinstance(x, Tensor) and x.ndim]
+        assert len({x.device for x in tensors}) <= 1, f"{func} copies between devices"
+        return results
+
+
 def chosen(audio: Tensor, question: Tensor, prompt: SpeechPrompt, counts: tuple[int, int]) -> Tensor:
     """Both phases, step by step, wherever the tensors lie."""
     scores = similarity(audio, question)
-    budgets = frame_budget(frame_scores(scores, 25), frame_sizes(len(scores), 25), counts[0])
+    sizes = frame_sizes(len(scores), 25, scores.device)
+    budgets = frame_budget(frame_scores(scores, 25), sizes, counts[0])
     survivors = best_of_frames(scores, budgets, 25, counts[0])
     queries, keys = binary_projections(audio[survivors], prompt.first_attention())
     return survivors[top_k(attention_received(queries, keys), counts[1])]
@@ -135,7 +147,9 @@ def test_nothing_asks_a_device_for_a_value_before_the_plan_is_read() -> None:
     first = prompt.first_attention()
     there = replace(first, query_weight=first.query_weight.to("meta"), key_weight=first.key_weight.to("meta"))
     away = replace(prompt, first_attention=lambda: replace(there, normalize=lambda x: x))
-    meta = chosen(prompt.audio.to("meta"), prompt.question.to("meta"), away, (100, 40))
+    audio, question = prompt.audio.to("meta"), prompt.question.to("meta")
+    with NoCopies():
+        meta = chosen(audio, question, away, (100, 40))
     assert meta.shape == (40,) and meta.device.type == "meta"
     here = replace(prompt, first_attention=lambda: replace(first, normalize=lambda x: x))
     expected = SpeechPrune(budget=100).plan(here, 0.6).keep
