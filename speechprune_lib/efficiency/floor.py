@@ -12,6 +12,8 @@ from .records import Measured, Measurement
 from .shapes import DecoderShape
 from .timing import measure_seconds
 
+SCORE_BYTES = 4
+"""Of a score in single precision."""
 READ, INT8, FLOAT = "bytes read", "int8 operations", "float operations"
 
 
@@ -47,7 +49,7 @@ def floor_seconds(
     tokens: int,
     best: dict[str, float],
     survivors: int = WINDOW_TOKENS,
-    number_bytes: int = 4,
+    embedding_bytes: int = 4,
 ) -> dict[str, float]:
     """Seconds that each part would take at the ceilings, nothing overlapped.
 
@@ -57,9 +59,9 @@ def floor_seconds(
     width = (decoder.heads + decoder.key_heads) * decoder.head_dim
     projections = 2 * survivors * decoder.hidden * width / best[INT8] + decoder.hidden * width / best[READ]
     products = 2 * survivors**2 * decoder.heads * decoder.head_dim / best[FLOAT]
-    passes = 2 * number_bytes * survivors**2 * decoder.heads / best[READ]
+    passes = 2 * SCORE_BYTES * survivors**2 * decoder.heads / best[READ]
     return {
-        "phase 1": number_bytes * tokens * decoder.hidden / best[READ],
+        "phase 1": embedding_bytes * tokens * decoder.hidden / best[READ],
         "projections": projections,
         "scores": products + passes,
     }

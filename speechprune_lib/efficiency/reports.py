@@ -4,18 +4,18 @@
 # pyright: reportArgumentType=false, reportReturnType=false
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
 from ..audio import TOKENS_PER_SECOND, WINDOW_TOKENS
 from ..paper import PREFILL_GPU, TABLE_1_COST
 from ..prompt import kept_count
-from .counting import count_prefill
+from .counting import count_cache_bytes, count_decoder_activations, count_prefill
 from .floor import ceilings, floor_seconds
 from .records import Measured, Measurement, share_of_prefill
 from .shapes import DecoderShape
-from .table1 import TABLE_1_TEXT_TOKENS
+from .table1 import HALF_BYTES, TABLE_1_TEXT_TOKENS
 
 OURS = "SpeechPrune"
 Curve = tuple[Sequence[int], Sequence[float]]
@@ -98,12 +98,35 @@ def floor_table(run: Measured, decoder: DecoderShape) -> pd.DataFrame:
     rows = _stage(run, "prune")
     tokens = min(row.audio_tokens for row in rows)
     took = {row.method: 1e3 * row.seconds.median for row in rows if row.audio_tokens == tokens}
-    parts = {name: 1e3 * seconds for name, seconds in floor_seconds(decoder, tokens, ceilings(run)).items()}
+    size = number_bytes(run)
+    floors = floor_seconds(decoder, tokens, ceilings(run), embedding_bytes=size)
+    parts = {name: 1e3 * seconds for name, seconds in floors.items()}
     phase_2 = parts["projections"] + parts["scores"]
     floors = {"phase 1": parts["phase 1"], "phase 2": phase_2, "both": parts["phase 1"] + phase_2}
     times = {"phase 1": took["phase1"], "phase 2": took["speechprune"] - took["phase1"], "both": took["speechprune"]}
     table = pd.DataFrame({"floor (ms)": floors, "measured (ms)": times})
     return table.assign(gap=table["measured (ms)"] / table["floor (ms)"]).round(1)
+
+
+def memory_table(run: Measured, decoder: DecoderShape) -> pd.DataFrame:
+    """MB that a prefill of the layers that were run was counted and measured to hold above their weights."""
+    lines = []
+    for row in sorted(_stage(run, "prefill"), key=lambda row: row.audio_tokens):
+        if row.peak_bytes is not None and row.tokens is not None and row.layers_run is not None:
+            cache = count_cache_bytes(decoder, row.tokens) * row.layers_run / decoder.layers
+            counted = (count_decoder_activations(decoder, row.tokens) + cache) * number_bytes(run) / HALF_BYTES
+            megabytes = {"counted (MB)": round(counted / 1e6), "measured (MB)": round(row.peak_bytes / 1e6)}
+            lines.append({"audio tokens": row.audio_tokens} | megabytes)
+    return pd.DataFrame(lines).set_index("audio tokens")
+
+
+def every(runs: Sequence[Measured], table: Callable[[Measured], pd.DataFrame]) -> pd.DataFrame:
+    """The same table of every run; headed by its machine where there are several."""
+    return table(runs[0]) if len(runs) == 1 else pd.concat({run.label: table(run) for run in runs}, names=["machine"])
+
+
+def number_bytes(run: Measured) -> int:
+    return 4 if run.card.dtype == "float32" else HALF_BYTES
 
 
 def _stage(run: Measured, stage: str) -> list[Measurement]:

@@ -28,6 +28,7 @@ from speechprune_lib.efficiency.shapes import (
 )
 from speechprune_lib.efficiency.table1 import count_calflops
 from speechprune_lib.efficiency.tables import RATES, by_length, end_to_end, table1_comparison
+from speechprune_lib.models import load_model
 
 SHAPE, DECODER, ENCODER = QWEN2_AUDIO_SHAPE, QWEN2_AUDIO_SHAPE.decoder, QWEN2_AUDIO_SHAPE.encoder
 TEXT = {"hidden_size": 4096, "num_hidden_layers": 32, "intermediate_size": 11008, "vocab_size": 156_032}
@@ -93,6 +94,16 @@ def test_weights_are_those_of_the_public_model() -> None:
     speech: Any = FakeModel()
     speech.name, speech.model = "qwen2-audio", model
     assert model_shape(speech) == SHAPE
+
+
+def test_the_mini_model_s_shape_is_read_from_the_model() -> None:
+    """LoRA is merged into its weights, and its head is its embedding table."""
+    model: Any = load_model("mini")
+    shape = model_shape(model)
+    parameters = sum(weight.numel() for weight in model.model.parameters())
+    assert abs(counting.count_weight_bytes(shape) / (2 * parameters) - 1) < 5e-3
+    assert shape.decoder.tied and (shape.decoder.key_heads, shape.encoder.layers) == (3, 6)
+    assert by_length(shape, (30.0, 3600.0))["prefill"].is_monotonic_increasing is False  # unpruned, then pruned
 
 
 def test_end_to_end_the_encoder_turns_the_saving_into_a_price() -> None:

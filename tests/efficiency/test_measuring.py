@@ -97,11 +97,13 @@ def test_peak_memory_sees_a_large_tensor_and_forgets_it() -> None:
 
 
 def test_an_hour_is_planned_in_memory_that_does_not_grow_with_it() -> None:
-    """A tenth of an hour at the real width, 18 MB in half precision per 2,250 tokens: no copy of the audio is made."""
+    """Twelve minutes at the real width, 147 MB in half precision: not one copy of the audio is made."""
     wide = DecoderShape(layers=1, hidden=4096, heads=2, key_heads=2, head_dim=16, intermediate=8, vocabulary=8)
-    rows = list(bench.measure_growth(RandomDecoder(wide, CPU, torch.float16, 1), (9_000,), rounds=1))
+    rows = list(bench.measure_growth(RandomDecoder(wide, CPU, torch.float16, 1), (18_000,), rounds=1))
     peaks = [row.peak_bytes for row in rows if row.peak_bytes is not None]
-    assert all(peak < 60e6 for peak in peaks)  # the embeddings alone are 74 MB; 2 GB at ten times the length
+    assert (
+        max(peaks, default=0) < 110e6
+    )  # phase 2 over 750 tokens takes 45 MB, freed memory that is taken again the rest
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:3"])

@@ -73,6 +73,20 @@ def test_growth_and_gap() -> None:
     assert gap.loc["phase 2", "measured (ms)"] == 200.0
 
 
+def test_memory_is_counted_for_the_layers_that_were_run() -> None:
+    """257 tokens in single precision: 41,216 numbers at the MLP, and one layer's 8,192 of the cache."""
+    one = run(row("prefill", "x", 150, 1.0, tokens=257, layers_run=1, peak_bytes=60_000_000))
+    line = reports.memory_table(one, DECODER).loc[150]
+    assert line["counted (MB)"] == round(4 * 257 * (41_216 + 8_192) / 1e6) and line["measured (MB)"] == 60
+
+
+def test_several_machines_are_told_apart() -> None:
+    other = BENCH.model_copy(update={"hardware": "another"})
+    assert reports.every([BENCH], reports.rivals_table).equals(reports.rivals_table(BENCH))
+    both = reports.every([BENCH, other], reports.rivals_table)
+    assert both.loc[("another, float32", 0.2, "slow"), "times ours"] == 4.0
+
+
 def test_machines_are_named_and_a_missing_gpu_is_said() -> None:
     assert reports.machines([PREFILL]).endswith("on a GPU: not run yet")
     card = PREFILL.card.model_copy(update={"device": "cuda (NVIDIA H100)"})
