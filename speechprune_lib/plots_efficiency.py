@@ -2,6 +2,7 @@
 
 # pandas declares unions that no use of a table narrows.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportGeneralTypeIssues=false
 from __future__ import annotations
 
 import json
