@@ -28,16 +28,21 @@ LONG_TOKENS = 5_000
 
 
 def real_decoder(shape: DecoderShape, device: torch.device, whole: bool = True) -> RandomDecoder:
+    """As much of a decoder of that shape as the device runs (see `how_to_run`); `whole` False: one layer anywhere."""
+    dtype, layers = how_to_run(shape, device)
+    return RandomDecoder(shape, device, dtype, layers if whole else 1)
+
+
+def how_to_run(shape: DecoderShape, device: torch.device) -> tuple[torch.dtype, int]:
     """bfloat16 (float16 where a GPU lacks it) and all layers on a large GPU; one layer in float32 on a CPU.
 
-    `whole` False: one layer anywhere.
     float32, because that is the faster of the two on CPUs without AMX.
     """
     if device.type != "cuda":
-        return RandomDecoder(shape, device, torch.float32, layers_run=1)
+        return torch.float32, 1
     dtype = torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
-    whole = whole and torch.cuda.get_device_properties(device).total_memory >= WHOLE_DECODER_BYTES
-    return RandomDecoder(shape, device, dtype, layers_run=shape.layers if whole else 1)
+    large = torch.cuda.get_device_properties(device).total_memory >= WHOLE_DECODER_BYTES
+    return dtype, shape.layers if large else 1
 
 
 def measure_decoder(

@@ -26,7 +26,7 @@ def plain_speechprune(audio: Audio, question: Words, attention: FirstAttention, 
     Only what cannot be taken literally is not: budgets are cut at a frame's size, and the mean of Eq. 13 is over
     queries.
     """
-    similarity = (normalize(audio, dim=1) @ normalize(question, dim=1).T).mean(1)
+    similarity = (normalize(audio.float(), dim=1) @ normalize(question.float(), dim=1).T).mean(1)
     frames = torch.stack([part.sum() for part in similarity.split(frame)])
     budgets = (WINDOW_TOKENS * frames.softmax(0)).floor().long().clamp(max=frame)
     parts = zip(similarity.split(frame), budgets.tolist(), strict=True)
@@ -125,4 +125,5 @@ def _attention_map(
 
 
 def _sign(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    return torch.where(tensor.detach() >= 0, 1.0, -1.0).to(tensor.dtype)
+    """In single precision, whatever the tensor's: half of it could not hold the products."""
+    return torch.where(tensor.detach() >= 0, 1.0, -1.0)

@@ -122,6 +122,55 @@ def test_other_devices_are_refused(name: str, reason: str) -> None:
     assert timing.usable_device("cpu") == CPU
 
 
+GPU = torch.device("cuda")
+
+
+def gpu(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], gibibytes: int) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    properties = type("Properties", (), {"total_memory": gibibytes * 2**30})
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+
+
+@pytest.mark.parametrize(
+    ("capability", "gibibytes", "dtype", "layers"),
+    [((9, 0), 80, torch.bfloat16, 4), ((8, 0), 16, torch.bfloat16, 1), ((7, 5), 24, torch.float16, 4)],
+)
+def test_a_gpu_runs_all_layers_in_16_bits_where_they_fit(
+    capability: tuple[int, int], gibibytes: int, dtype: torch.dtype, layers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An H100, a card too small for the whole model, and the paper's generation, without bfloat16."""
+    gpu(monkeypatch, capability, gibibytes)
+    assert measuring.how_to_run(TINY, GPU) == (dtype, layers)
+    assert measuring.how_to_run(TINY, CPU) == (torch.float32, 1)
+
+
+def test_on_a_gpu_the_peak_is_what_torch_allocated_above_what_it_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: events.append("wait"))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: events.append("reset"))
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 100)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 350)
+    assert timing.peak_bytes(lambda: events.append("work"), GPU) == 250
+    assert events == ["wait", "reset", "work", "wait"]
+
+
+def test_long_prompts_are_run_as_often_as_others_on_a_gpu(
+    decoder: RandomDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "LONG_TOKENS", 1)
+    monkeypatch.setattr(measuring, "CLIP_TOKENS", 900)
+    monkeypatch.setattr(measuring, "peak_bytes", lambda *_: None)
+    asked: list[int] = []
+    timings = {name: Timing(rounds=(1.0,)) for name in ("prefill", "head", "step")}
+    monkeypatch.setattr(
+        measuring, "measure_seconds", lambda calls, device, rounds, warm_up: asked.append(rounds) or timings
+    )
+    monkeypatch.setattr(measuring, "_decoder_calls", lambda *_: {"prefill": None})
+    there = type("There", (), {"device": GPU, "prompt": decoder.prompt, "times": 1.0, "layers_run": 4})
+    measure = getattr(measuring.measure_decoder, "__wrapped__", measuring.measure_decoder)
+    assert [row.stage for row in measure(there(), [10], rounds=7)] == ["prefill", "decode"] and asked == [7]
+
+
 def test_the_decoder_is_transformers_own(decoder: RandomDecoder) -> None:
     """Its cache makes the next token cheap, and gives the same as the whole prompt again."""
     embeddings = decoder.embeddings(9)
