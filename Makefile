@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
 PORT ?= 8000
+DEVICE ?= cpu
+COSTS := data/results/efficiency
 # One thread a process: as many processes as cores run at a time, and sums come out in the same order everywhere.
 export OMP_NUM_THREADS ?= 1
 
@@ -14,7 +16,7 @@ READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lint format notebooks serve clean
+.PHONY: help setup book test lint format notebooks bench serve clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -40,6 +42,12 @@ format: setup  ## Bring code and notebooks into shape
 
 notebooks: setup  ## Execute the notebooks and store their outputs in notebooks/
 	$(BIN)/python -m speechprune_lib.book run --jobs $(JOBS) --store
+
+# All cores, whatever OMP_NUM_THREADS says: this is what an answer costs here. Minutes each; leave the machine alone.
+bench: setup  ## Measure what an answer costs on this machine, into data/results/efficiency
+	OMP_NUM_THREADS=$$(nproc) $(BIN)/speechprune measure --model qwen2-audio --device $(DEVICE) --out $(COSTS)/prefill_$(DEVICE).json
+	OMP_NUM_THREADS=$$(nproc) $(BIN)/speechprune measure --model mini --device $(DEVICE) --out $(COSTS)/mini_$(DEVICE).json
+	OMP_NUM_THREADS=$$(nproc) $(BIN)/speechprune bench --device $(DEVICE) --out $(COSTS)/bench_$(DEVICE).json
 
 serve: book  ## Show the book at http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html $(PORT)

@@ -14,6 +14,7 @@ from .audio import SAMPLE_RATE_HZ, Waveform, load
 from .benchmarks import BENCHMARKS, load_benchmark
 from .cli_benchmarks import app as benchmarks_app
 from .cli_errors import plain_errors
+from .cli_measure import app as measure_app
 from .conditions import ORDER, conditions
 from .evaluate import evaluate, open_store
 from .fairness import fairness
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 
 app.add_typer(benchmarks_app)
+app.add_typer(measure_app)
 
 Model = Annotated[str, typer.Option(help=f"auto, {', '.join(MODELS)}")]
 

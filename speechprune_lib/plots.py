@@ -219,6 +219,10 @@ def _figure(height: float, rows: int = 1, **options: Any) -> Iterator[tuple[Figu
         figure.canvas.draw()  # settle the layout while the style holds
 
 
+house_figure = _figure
+"""For the figures of `plots_efficiency.py`."""
+
+
 def _with_rate(summary: pd.DataFrame) -> Iterator[tuple[float, tuple[str, dict[str, Any], pd.DataFrame]]]:
     """Every curve with its label and look, and a small step aside, so that intervals do not hide each other."""
     groups = list(summary[summary["rate"].notna()].groupby(["method", "options"], sort=False))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Int8
 from torch import Tensor
 
 Positions = Literal["original", "renumbered"]
@@ -33,6 +34,21 @@ class FirstAttention:
     key_heads: int
     normalize: Callable[[Tensor], Tensor]
 
+    @cached_property
+    def signs(self) -> tuple[Int8[Tensor, "query_out dim"], Int8[Tensor, "key_out dim"]]:
+        """Signs of both weights, taken once: whoever hands out one object a model pays for them once."""
+        return signs(self.query_weight), signs(self.key_weight)
+
+
+def signs(tensor: Float[Tensor, "*shape"]) -> Int8[Tensor, "*shape"]:
+    """+1 or -1; the sign of 0 is +1."""
+    return (tensor.detach() >= 0).to(torch.int8) * 2 - 1
+
+
+def all_finite(tensor: Float[Tensor, "*shape"]) -> bool:
+    """Whether no entry is NaN or infinity, without a mask as large as the tensor: both extremes are told by NaN."""
+    return tensor.numel() == 0 or bool(torch.isfinite(torch.stack(torch.aminmax(tensor.detach()))).all())
+
 
 @dataclass(frozen=True)
 class SpeechPrompt:
@@ -51,17 +67,27 @@ class SpeechPrompt:
     first_attention: Callable[[], FirstAttention]
 
     def __post_init__(self) -> None:
-        if not bool(torch.isfinite(self.embeddings).all()):
+        if not all_finite(self.embeddings):
             raise ValueError("the prompt's embeddings hold NaN or infinity: check the audio and the model's dtype")
 
     @property
     def audio(self) -> Float[Tensor, "audio dim"]:
-        """The audio tokens' embeddings (the paper's S)."""
-        return self.embeddings[self.is_audio]
+        """The audio tokens' embeddings (the paper's S); no copy where they are one stretch of the sequence."""
+        positions, stretch = self._where
+        return self.embeddings[positions if stretch is None else stretch]
 
     @property
     def audio_tokens(self) -> int:
-        return int(self.is_audio.sum())
+        return len(self._where[0])
+
+    @cached_property
+    def _where(self) -> tuple[Int[Tensor, " audio"], slice | None]:
+        """Positions of the audio tokens, read once: every look at a GPU's tensor makes the host wait."""
+        positions = self.is_audio.nonzero().squeeze(1)
+        if len(positions) == 0:
+            return positions, slice(0)
+        first, last = positions[[0, -1]].tolist()
+        return positions, slice(first, last + 1) if last - first + 1 == len(positions) else None
 
 
 @dataclass(frozen=True)

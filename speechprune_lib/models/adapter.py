@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Literal, final
 
 import numpy as np
@@ -169,7 +170,11 @@ class TransformersSpeechModel(SpeechModel):
         return [self.decode([token]).strip() for token in similarity.argmax(-1).tolist()]
 
     def first_attention(self) -> FirstAttention:
-        """The projections that phase 2 binarizes."""
+        """The projections that phase 2 binarizes: one object a model, so that it takes their signs once."""
+        return self._first_attention
+
+    @cached_property
+    def _first_attention(self) -> FirstAttention:
         layer, shape = self._decoder.layers[0], self._decoder.config
         return FirstAttention(
             query_weight=layer.self_attn.q_proj.weight.detach(),

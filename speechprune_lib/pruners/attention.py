@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from ..prompt import FirstAttention, SpeechPrompt
-from .base import as_float64, check_choice, check_finite, top_k
+from ..prompt import FirstAttention, SpeechPrompt, signs
+from . import fast_attention
+from .base import as_float64, check_choice, check_finite, on_host, top_k
 
 Scale = Literal["literal", "xnor"]
 Heads = Literal["per-head", "one"]
@@ -44,9 +45,20 @@ class AttentionPhase:
         """The `count` of the `survivors` that receive most attention from all of them; all if there are fewer."""
         if count >= len(survivors):
             return survivors
-        audio = prompt.audio[survivors.to(prompt.embeddings.device)]
-        queries, keys = binary_projections(audio, prompt.first_attention(), self.scale, self.binarize)
-        return survivors[top_k(attention_received(queries, keys, self.heads), count)]
+        survivors = survivors.to(prompt.embeddings.device)
+        audio, attention = prompt.audio[survivors], prompt.first_attention()
+        queries, keys = _projections(audio, attention, self.scale, self.binarize)
+        return survivors[top_k(self._received(queries, keys), count)]
+
+    def _received(
+        self, queries: Float[Tensor, "heads audio head_dim"], keys: Float[Tensor, "heads audio head_dim"]
+    ) -> Float64[Tensor, " audio"]:
+        """`attention_received`; on a CPU by the few scores that matter."""
+        if not on_host(queries):
+            return attention_received(as_float64(queries), as_float64(keys), self.heads)
+        if self.heads == "one":
+            queries, keys = (x.transpose(0, 1).flatten(1)[None] for x in (queries, keys))
+        return fast_attention.attention_received(queries, keys, queries.shape[2])
 
 
 def binary_projections(
@@ -62,12 +74,8 @@ def binary_projections(
     of the real product; S is what was binarized. The sign of 0 is +1. Biases and rotary positions are left out, as in
     the paper. Raises ValueError for weights of other shapes than the audio and the heads call for.
     """
-    _check_shapes(audio, attention)
-    inputs = attention.normalize(audio) if binarize == "normalized" else audio
-    check_finite("the first layer's inputs", inputs)
-    queries = _project(inputs, attention.query_weight, attention.query_heads, scale)
-    keys = _project(inputs, attention.key_weight, attention.key_heads, scale)
-    return queries, keys.repeat_interleave(attention.query_heads // attention.key_heads, dim=0)
+    queries, keys = _projections(audio, attention, scale, binarize)
+    return as_float64(queries), as_float64(keys)
 
 
 def attention_rows(
@@ -115,18 +123,22 @@ def attention_map(
     return torch.cat([rows.exp().mean(0) for rows in attention_rows(queries, keys, heads)])
 
 
-def _project(
-    inputs: Float[Tensor, "audio dim"], weight: Float[Tensor, "out dim"], heads: int, scale: Scale
-) -> Float64[Tensor, "heads audio head_dim"]:
-    # sums of dim times +-1 are exact in float32 up to 2^24 dims
-    product = as_float64(_signs(inputs) @ _signs(weight).T)
+def _projections(
+    audio: Float[Tensor, "audio dim"], attention: FirstAttention, scale: Scale, binarize: Binarize
+) -> tuple[Float[Tensor, "heads audio head_dim"], Float[Tensor, "heads audio head_dim"]]:
+    """As `binary_projections`; whole numbers ("literal") in single precision, which holds them exactly."""
+    _check_shapes(audio, attention)
+    inputs = attention.normalize(audio) if binarize == "normalized" else audio
+    check_finite("the first layer's inputs", inputs)
+    products = [fast_attention.sign_product(signs(inputs), of_weight) for of_weight in attention.signs]
     if scale == "xnor":
-        product = product * as_float64(inputs).abs().mean(1, keepdim=True) * as_float64(weight).abs().mean(1)
-    return product.reshape(len(product), heads, -1).transpose(0, 1)
-
-
-def _signs(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    return 2.0 * (tensor.detach() >= 0).float() - 1.0
+        sizes = as_float64(inputs).abs().mean(1, keepdim=True)
+        weights = (attention.query_weight, attention.key_weight)
+        products = [as_float64(p) * sizes * as_float64(w).abs().mean(1) for p, w in zip(products, weights, strict=True)]
+    queries = products[0].unflatten(1, (attention.query_heads, -1)).transpose(0, 1)
+    keys = products[1].unflatten(1, (attention.key_heads, -1)).transpose(0, 1)
+    shared = keys[:, None].expand(-1, attention.query_heads // attention.key_heads, -1, -1)
+    return queries, shared.flatten(0, 1)
 
 
 def _check_shapes(audio: Float[Tensor, "audio dim"], attention: FirstAttention) -> None:

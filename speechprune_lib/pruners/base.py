@@ -10,10 +10,13 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from ..prompt import WINDOW_TOKENS, Plan, Positions, SpeechPrompt, kept_count
+from ..prompt import WINDOW_TOKENS, Plan, Positions, SpeechPrompt, all_finite, kept_count
 
 TIE_DECIMALS = 9
 """Scores that agree to this many decimals tie: float noise differs between devices, and must not decide."""
+
+NO_RANK = -1
+"""Index of every token where the scores do not rank."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +50,10 @@ class Pruner(ABC):
         if total == 0:
             raise ValueError("the prompt has no audio tokens to prune: prepare it with audio, or do not prune it")
         count = self.count(total, prune_rate)
-        keep = torch.arange(total) if count == total else self.choose(prompt, count, seed)
+        # the one place where the host waits for a GPU, if the tokens lie on one
+        keep = torch.arange(total) if count == total else self.choose(prompt, count, seed).cpu()
+        if len(keep) and int(keep[0]) == NO_RANK:
+            raise ValueError("some of the tokens' scores are NaN: check the embeddings")
         return Plan(keep, total, self.positions)
 
     def count(self, total: int, prune_rate: float) -> int:
@@ -56,28 +62,30 @@ class Pruner(ABC):
 
     @abstractmethod
     def choose(self, prompt: SpeechPrompt, count: int, seed: int) -> Int[Tensor, " kept"]:
-        """Increasing indices, on the CPU, of `count` of the prompt's audio tokens; `count` is less than there are."""
+        """Increasing indices, on any device, of `count` of the prompt's audio tokens; `count` is less than there are."""
 
 
 def best_first(scores: Float[Tensor, "*rows tokens"]) -> Int[Tensor, "*rows tokens"]:
-    """Indices along the last axis by falling score, on the CPU; ties: the earliest token first.
+    """Indices along the last axis by falling score, where the scores lie; ties: the earliest token first.
 
-    Scores that agree to `TIE_DECIMALS` tie. Raises ValueError for NaN.
+    Scores that agree to `TIE_DECIMALS` tie. Raises ValueError for NaN on a CPU; elsewhere see `top_k`.
     """
-    scores = scores.detach().cpu().double()
-    if bool(scores.isnan().any()):
+    scores = as_float64(scores)
+    if on_host(scores) and bool(scores.isnan().any()):
         raise ValueError(f"{int(scores.isnan().sum())} of {scores.numel()} scores are NaN: check the embeddings")
     return scores.round(decimals=TIE_DECIMALS).sort(dim=-1, descending=True, stable=True).indices
 
 
 def top_k(scores: Float[Tensor, " tokens"], k: int) -> Int[Tensor, " kept"]:
-    """Increasing indices of the `k` highest scores, on the CPU; ties: the earliest token wins.
+    """Increasing indices of the `k` highest scores, where they lie; ties: the earliest token wins.
 
-    Raises ValueError for NaN, and unless 0 <= k <= tokens.
+    Raises ValueError unless 0 <= k <= tokens, and for NaN on a CPU. On a GPU the indices then are `NO_RANK`, which
+    `Pruner.plan` refuses: asking at once would make the host wait.
     """
     if not 0 <= k <= len(scores):
         raise ValueError(f"cannot choose {k} of {len(scores)} tokens")
-    return best_first(scores)[:k].sort().values
+    best = best_first(scores)[:k].sort().values
+    return best if on_host(scores) else best.masked_fill(scores.isnan().any(), NO_RANK)
 
 
 def as_float64(tensor: Float[Tensor, "*shape"]) -> Float64[Tensor, "*shape"]:
@@ -92,6 +100,12 @@ def check_choice(name: str, value: object, choices: Any) -> None:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, get_args(choices)))}")
 
 
+def on_host(tensor: Tensor) -> bool:
+    """Whether looking at a value costs nothing."""
+    return tensor.device.type == "cpu"
+
+
 def check_finite(what: str, tensor: Tensor) -> None:
-    if not bool(torch.isfinite(tensor).all()):
+    """On a CPU; elsewhere NaN and infinity reach the scores, and the plan is refused (see `top_k`)."""
+    if on_host(tensor) and not all_finite(tensor):
         raise ValueError(f"{what} hold NaN or infinity: check the audio and the model's dtype")

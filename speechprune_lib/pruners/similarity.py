@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from ..prompt import SpeechPrompt
-from .base import TIE_DECIMALS, as_float64, best_first, check_choice, check_finite
+from .base import TIE_DECIMALS, as_float64, best_first, check_choice, check_finite, on_host
 
 BudgetRule = Literal["exact", "literal"]
 LastFrame = Literal["scaled", "literal"]
 Match = Literal["mean", "max"]
+
+CACHED_NUMBERS, STREAMED_NUMBERS = 2**17, 2**24
+"""Entries of the audio that are compared at a time: what a core's cache holds in double precision (1 MiB), and what
+keeps a GPU busy (128 MiB)."""
+SMALLEST = torch.finfo(torch.float64).tiny
 
 
 @dataclass(frozen=True)
@@ -55,18 +60,19 @@ class SimilarityPhase:
         Raises ValueError for a question without tokens, and if "literal" budgets come out all zero.
         """
         if count >= prompt.audio_tokens:
-            return torch.arange(prompt.audio_tokens)
+            return torch.arange(prompt.audio_tokens, device=prompt.embeddings.device)
         scores = similarity(prompt.audio, prompt.question, self.match)
         frame_tokens = max(1, round(prompt.tokens_per_second * self.frame_seconds))
         frames = frame_scores(scores, frame_tokens, self.last_frame, self.frame_best)
-        sizes = frame_sizes(len(scores), frame_tokens)
+        sizes = frame_sizes(len(scores), frame_tokens, scores.device)
         budgets = frame_budget(frames, sizes, count, self.temperature, self.budget_rule)
-        if int(budgets.sum()) == 0:
+        kept = count if self.budget_rule == "exact" else int(budgets.sum())
+        if kept == 0:
             raise ValueError(
                 f'the "literal" budget rule rounds {count} tokens over {len(budgets)} frames down to none at all: '
                 'prune less, or use budget_rule="exact"'
             )
-        return best_of_frames(scores, budgets, frame_tokens)
+        return best_of_frames(scores, budgets, frame_tokens, kept)
 
 
 def similarity(
@@ -86,17 +92,21 @@ def similarity(
             f"the audio's embeddings have {audio.shape[1]} dimensions and the question's {question.shape[1]}: "
             "both must come from the same model, the audio after its projector"
         )
-    check_finite("the audio's embeddings", audio)
     check_finite("the question's embeddings", question)
+    words = _unit(question)
+    numbers = CACHED_NUMBERS if on_host(audio) else STREAMED_NUMBERS
+    parts = map(as_float64, audio.split(max(1, numbers // audio.shape[1])))
     if match == "max":
-        return (_unit(audio) @ _unit(question).T).amax(1)
-    # row by row and not as a matrix product, so that equal tokens score equally to the last bit
-    return (_unit(audio) * _unit(question).mean(0)).sum(1)
+        scores = torch.cat([(_unit(part) @ words.T).amax(1) for part in parts])
+    else:
+        scores = torch.cat([_cosines(part, words.mean(0)) for part in parts])
+    check_finite("the audio's embeddings", scores)  # NaN or infinity in a token makes its score NaN
+    return scores
 
 
-def frame_sizes(tokens: int, frame_tokens: int) -> Int[Tensor, " frames"]:
+def frame_sizes(tokens: int, frame_tokens: int, device: torch.device | None = None) -> Int[Tensor, " frames"]:
     """Tokens in each of the ceil(tokens / frame_tokens) frames; only the last can be short."""
-    starts = torch.arange(0, tokens, frame_tokens)
+    starts = torch.arange(0, tokens, frame_tokens, device=device)  # made there: a copy would make the host wait
     return (tokens - starts).clamp(max=frame_tokens)
 
 
@@ -113,7 +123,7 @@ def frame_scores(
     sums = ranked.masked_fill(ranked == -math.inf, 0.0).sum(1)
     if last_frame == "literal":
         return sums
-    return sums * counted / frame_sizes(len(token_scores), frame_tokens).clamp(max=counted).to(sums)
+    return sums * counted / frame_sizes(len(token_scores), frame_tokens, sums.device).clamp(max=counted)
 
 
 def frame_budget(
@@ -129,37 +139,60 @@ def frame_budget(
     up to one a frame is lost, and all that exceeds a frame. "exact", unlike Eq. 7, always hands out `count`: frames
     whose share reaches their size give all, the rest is shared anew among the others by the same softmax until no
     share exceeds its frame; then floors, and the last tokens go to the largest remainders (ties: the earliest frame).
-    A share within 1e-9 of a whole number counts as that number. Raises ValueError if `count` exceeds all tokens.
+    A share within 1e-9 of a whole number counts as that number. Raises ValueError if `count` exceeds all tokens, where
+    looking at their number costs nothing.
     """
-    scores, sizes = scores.cpu() / temperature, sizes.cpu()
-    if not 0 <= count <= int(sizes.sum()):
+    if on_host(sizes) and not 0 <= count <= int(sizes.sum()):
         raise ValueError(f"cannot keep {count} of {int(sizes.sum())} tokens")
+    scores, sizes = scores / temperature, sizes.to(scores.device)
     if rule == "literal":
         return _shares(scores, count).floor().long().minimum(sizes)
-    full = torch.zeros_like(sizes, dtype=torch.bool)
-    while True:
-        shares = _shares(scores.masked_fill(full, -math.inf), count - int(sizes[full].sum()))
-        overflowing = ~full & (shares >= sizes)
-        if not bool(overflowing.any()):
-            break
-        full |= overflowing
+    full = _full_frames(scores, sizes, count)
+    shares = _shares(scores.masked_fill(full, -math.inf), count - (sizes * full).sum())
     budgets = torch.where(full, sizes, shares.floor().long())
     remainders = (shares - shares.floor()).masked_fill(full, -1.0)
-    budgets[best_first(remainders)[: count - int(budgets.sum())]] += 1
-    return budgets
+    rank = torch.empty_like(sizes).scatter_(0, best_first(remainders), torch.arange(len(sizes), device=sizes.device))
+    return budgets + (rank < count - budgets.sum())
 
 
 def best_of_frames(
-    token_scores: Float64[Tensor, " audio"], budgets: Int[Tensor, " frames"], frame_tokens: int
+    token_scores: Float64[Tensor, " audio"], budgets: Int[Tensor, " frames"], frame_tokens: int, count: int
 ) -> Int[Tensor, " kept"]:
-    """Increasing indices of each frame's best tokens, as many as its budget (Eqs. 8, 9); ties: the earliest wins."""
+    """Increasing indices of each frame's best tokens, as many as its budget (Eqs. 8, 9); ties: the earliest wins.
+
+    count: the budgets' sum, which the caller knows without waiting for them.
+    """
     ranked = best_first(_framed(token_scores, frame_tokens, -math.inf))
-    ranked += frame_tokens * torch.arange(len(budgets))[:, None]
-    return ranked[torch.arange(frame_tokens) < budgets[:, None]].sort().values
+    places = torch.arange(ranked.numel(), device=ranked.device).reshape(ranked.shape)
+    dropped = places % frame_tokens >= budgets[:, None]
+    return (
+        (ranked + places - places % frame_tokens).masked_fill(dropped, ranked.numel()).flatten().sort().values[:count]
+    )
+
+
+def _full_frames(
+    scores: Float64[Tensor, " frames"], sizes: Int[Tensor, " frames"], count: int
+) -> Bool[Tensor, " frames"]:
+    """The frames that give all: whose share of what the full ones before them leave reaches their size.
+
+    In the order of share per token; there the first frame that is not full ends the search, and nothing asks a GPU.
+    """
+    order = best_first(scores - sizes.log())
+    ranked, room = scores[order], sizes[order]
+    left = count - (room.cumsum(0) - room)
+    others = ranked.flip(0).logcumsumexp(0).flip(0)
+    shares = (left * (ranked - others).exp()).round(decimals=TIE_DECIMALS)
+    full = (shares >= room).long().cumprod(0).bool()
+    return torch.zeros_like(full).scatter_(0, order, full)
 
 
 def _unit(vectors: Float[Tensor, "rows dim"]) -> Float64[Tensor, "rows dim"]:
-    return torch.nn.functional.normalize(as_float64(vectors), dim=1, eps=torch.finfo(torch.float64).tiny)
+    return torch.nn.functional.normalize(as_float64(vectors), dim=1, eps=SMALLEST)
+
+
+def _cosines(rows: Float64[Tensor, "rows dim"], vector: Float64[Tensor, " dim"]) -> Float64[Tensor, " rows"]:
+    """Row by row and not as a matrix product, so that equal tokens score equally to the last bit."""
+    return (rows * vector).sum(1) / torch.linalg.vector_norm(rows, dim=1).clamp(min=SMALLEST)
 
 
 def _framed(token_scores: Float64[Tensor, " audio"], frame_tokens: int, fill: float) -> Float64[Tensor, "frames size"]:
@@ -167,6 +200,6 @@ def _framed(token_scores: Float64[Tensor, " audio"], frame_tokens: int, fill: fl
     return torch.nn.functional.pad(token_scores, (0, padding), value=fill).reshape(-1, frame_tokens)
 
 
-def _shares(scores: Float64[Tensor, " frames"], count: int) -> Float64[Tensor, " frames"]:
+def _shares(scores: Float64[Tensor, " frames"], count: int | Int[Tensor, ""]) -> Float64[Tensor, " frames"]:
     """Eq. 6 times `count`, without float noise; a frame of score -inf gets nothing, even if all are such."""
     return (scores.softmax(0).nan_to_num(0.0) * count).round(decimals=TIE_DECIMALS)

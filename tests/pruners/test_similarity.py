@@ -139,7 +139,7 @@ def test_more_than_there_is_cannot_be_kept():
 
 def test_ties_inside_a_frame_go_to_the_earliest():
     scores = torch.tensor([0.5, 0.5, 0.5, 0.1, 0.5, 0.5], dtype=torch.float64)
-    assert best_of_frames(scores, torch.tensor([2, 1]), 3).tolist() == [0, 1, 4]
+    assert best_of_frames(scores, torch.tensor([2, 1]), 3, 3).tolist() == [0, 1, 4]
 
 
 @pytest.mark.parametrize(
