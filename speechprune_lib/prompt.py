@@ -114,9 +114,7 @@ def apply(prompt: SpeechPrompt, plan: Plan) -> SpeechPrompt:
     """Cut the prompt down to the plan: embeddings, positions and audio marks together."""
     if plan.total != prompt.audio_tokens:
         raise ValueError(f"the plan is for {plan.total} audio tokens, the prompt has {prompt.audio_tokens}")
-    device = prompt.is_audio.device
-    survives = ~prompt.is_audio
-    survives[prompt.is_audio.nonzero().squeeze(1)[plan.keep.to(device)]] = True
+    survives = survivors(prompt.is_audio, plan)
     positions = prompt.position_ids
     if plan.positions == "renumbered":
         positions = _without_gaps(positions, survives)
@@ -126,6 +124,13 @@ def apply(prompt: SpeechPrompt, plan: Plan) -> SpeechPrompt:
         position_ids=positions[..., survives],
         is_audio=prompt.is_audio[survives],
     )
+
+
+def survivors(is_audio: Bool[Tensor, " sequence"], plan: Plan) -> Bool[Tensor, " sequence"]:
+    """Which places of a sequence a plan leaves: all of the text, and the audio tokens that it keeps."""
+    survives = ~is_audio
+    survives[is_audio.nonzero().squeeze(1)[plan.keep.to(is_audio.device)]] = True
+    return survives
 
 
 def _without_gaps(positions: Tensor, survives: Tensor) -> Tensor:

@@ -7,8 +7,7 @@ stops. The prompt can then be pruned, and the same model decodes what is left. N
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Literal, final
 
 import numpy as np
@@ -21,6 +20,7 @@ from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase, Whispe
 from ..audio import SAMPLE_RATE_HZ, SAMPLES_PER_TOKEN, as_waveform, audio_tokens, windows
 from ..prompt import FirstAttention, Plan, SpeechPrompt, apply
 from .base import SpeechModel
+from .door import decoder_input, first_attention
 from .rows import ModelRow
 
 LongAudio = Literal["joined", "spans"]
@@ -35,28 +35,6 @@ _GREEDY: dict[str, Any] = {
     "top_p": None,
     "repetition_penalty": 1.0,
 }
-
-
-class _AtTheDoor(Exception):
-    """Raised by the hook, so that the decoder never runs."""
-
-
-@contextmanager
-def decoder_input(model: PreTrainedModel) -> Iterator[dict[str, Any]]:
-    """Inside the block, a call of `model` ends at its text decoder, whose keyword arguments appear in the dict."""
-    arguments: dict[str, Any] = {}
-
-    def take(_module: torch.nn.Module, _args: tuple, kwargs: dict[str, Any]) -> None:
-        arguments.update(kwargs)
-        raise _AtTheDoor
-
-    hook = model.get_decoder().register_forward_pre_hook(take, with_kwargs=True)
-    try:
-        yield arguments
-    except _AtTheDoor:
-        pass
-    finally:
-        hook.remove()
 
 
 @final
@@ -170,14 +148,7 @@ class TransformersSpeechModel(SpeechModel):
 
     def first_attention(self) -> FirstAttention:
         """The projections that phase 2 binarizes."""
-        layer, shape = self._decoder.layers[0], self._decoder.config
-        return FirstAttention(
-            query_weight=layer.self_attn.q_proj.weight.detach(),
-            key_weight=layer.self_attn.k_proj.weight.detach(),
-            query_heads=shape.num_attention_heads,
-            key_heads=shape.num_key_value_heads,
-            normalize=torch.no_grad()(layer.input_layernorm.forward),
-        )
+        return first_attention(self._decoder)
 
     @property
     def _decoder(self) -> Any:

@@ -10,7 +10,8 @@ import torch
 from transformers import Qwen2AudioProcessor
 
 from speechprune_lib.audio import AudioError, audio_tokens
-from speechprune_lib.models.adapter import TransformersSpeechModel, decoder_input
+from speechprune_lib.models.adapter import TransformersSpeechModel
+from speechprune_lib.models.door import decoder_input
 from speechprune_lib.prompt import Plan, apply
 
 QUESTION = "What is it?"
