@@ -242,6 +242,11 @@ def _embedded(model: Any, family: Family, processor: Any, question: str | Sequen
     table, embedded = model.get_input_embeddings(), []
     for one in questions:
         ids = torch.tensor(tokenizer(one, add_special_tokens=False)["input_ids"])
+        limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        if limit is not None and len(ids) >= limit:
+            raise ValueError(
+                f"{one[:40]!r}... has {len(ids)} tokens, the model reads {limit} in all: ask in fewer words"
+            )
         if int(ids.max()) >= table.weight.shape[0]:
             raise ValueError(
                 f"the tokenizer gives token {int(ids.max())}, the model knows {table.weight.shape[0]}: pass the "

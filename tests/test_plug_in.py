@@ -277,6 +277,7 @@ REFUSED = {
     "larger vocabulary": ({"processor": Large()}, "token 10000, the model knows 320"),
     "no tokenizer": ({"processor": object()}, "processor is a object, expected the model's processor"),
     "empty question": ({"question": " "}, "expected text to compare the audio with"),
+    "question longer than the context": ({"question": "who " * 3000}, "has 12000 tokens, the model reads 8192 in all"),
     "no questions": ({"question": []}, "expected text to compare the audio with"),
     "nothing kept": ({"keep": 0}, "keep is 0, expected at least one"),
     "no dial": ({"keep": None}, "got keep=None and rate=None"),

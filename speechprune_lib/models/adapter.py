@@ -73,6 +73,7 @@ class TransformersSpeechModel(SpeechModel):
             raise ValueError("got audio and a transcript, expected at most one: the transcript stands in for the audio")
         if not question.strip():
             raise ValueError("the question is empty: ask something about the recording")
+        self._refuse_long(question, instruction)
         inputs = self.model_inputs(audio, instruction, transcript)
         with decoder_input(self.model) as arguments:
             self.model(**inputs, use_cache=False)
@@ -149,6 +150,14 @@ class TransformersSpeechModel(SpeechModel):
     def first_attention(self) -> FirstAttention:
         """The projections that phase 2 binarizes."""
         return first_attention(self._decoder)
+
+    def _refuse_long(self, *texts: str) -> None:
+        limit = self._decoder.config.max_position_embeddings
+        for text in texts:
+            if (count := len(self.token_ids(text))) >= limit:
+                raise ValueError(
+                    f"{text[:40]!r}... has {count} tokens, {self.name} reads {limit} in all: ask in fewer words"
+                )
 
     @property
     def _decoder(self) -> Any:
