@@ -20,7 +20,7 @@ from .fairness import fairness
 from .listen import check_writable, kept_audio, write_audio
 from .models import MODELS, load_model
 from .models.base import Scoring, SpeechModel
-from .prompt import WINDOW_TOKENS, Plan, SpeechPrompt, apply, kept_count
+from .prompt import WINDOW_TOKENS, Clock, Plan, SpeechPrompt, apply, kept_count
 from .provenance import installed_version
 from .pruners import METHODS, Pruner, parse_method
 from .results import read_rows
@@ -75,10 +75,10 @@ def ask(
             check_writable(save_audio)
         waveform = load(audio)
         speech_model = load_model(model)
-        plan, told = _ask(speech_model, waveform, question, choices or [], pruner, (rate, seed), max_new_tokens)
+        heard, told = _ask(speech_model, waveform, question, choices or [], pruner, (rate, seed), max_new_tokens)
         if save_audio is not None:
-            write_audio(save_audio, kept_audio(waveform, plan, speech_model.tokens_per_second))
-    typer.echo(json.dumps(told) if as_json else _for_people(told, plan, speech_model.tokens_per_second))
+            write_audio(save_audio, kept_audio(waveform, *heard))
+    typer.echo(json.dumps(told) if as_json else _for_people(told, *heard))
 
 
 @app.command("evaluate")
@@ -167,8 +167,8 @@ def _ask(
     pruner: Pruner,
     draw: tuple[float, int],
     max_new_tokens: int,
-) -> tuple[Plan, dict[str, Any]]:
-    """The plan, and everything to be told of the answer; `draw` is rate and seed."""
+) -> tuple[tuple[Plan, Clock], dict[str, Any]]:
+    """The plan with the clock of its tokens, and everything to be told of the answer; `draw` is rate and seed."""
     marks = [time.perf_counter()]
     scoring: Scoring = model.default_scoring if choices else "generate"
     instruction = model.instruction(question, choices, scoring)
@@ -182,8 +182,9 @@ def _ask(
     else:
         answer = {"answer": model.generate(pruned, max_new_tokens)}
     marks.append(time.perf_counter())
+    spans = plan.spans(prompt.clock)
     steps = zip(("encode", "prune", "answer"), marks, marks[1:], strict=False)
-    return plan, answer | {
+    return (plan, prompt.clock), answer | {
         "model": model.name,
         "model_revision": model.revision,
         "method": pruner.name,
@@ -192,8 +193,8 @@ def _ask(
         "tokens_total": plan.total,
         "tokens_kept": len(plan.keep),
         "seconds_total": round(len(waveform) / SAMPLE_RATE_HZ, 2),
-        "seconds_kept": round(len(plan.keep) / model.tokens_per_second, 2),
-        "spans": [[round(edge, 3) for edge in span] for span in plan.spans(model.tokens_per_second)],
+        "seconds_kept": round(sum(end - start for start, end in spans), 2),
+        "spans": [[round(edge, 3) for edge in span] for span in spans],
         "seconds_taken": {step: round(end - start, 3) for step, start, end in steps},
     }
 
@@ -210,10 +211,10 @@ def _chosen(
     return {"answer": text, "choice": choice.index, "scoring": scoring, "scores": list(choice.scores)}
 
 
-def _for_people(told: dict[str, Any], plan: Plan, tokens_per_second: float) -> str:
+def _for_people(told: dict[str, Any], plan: Plan, clock: Clock) -> str:
     rate = "" if told["rate"] is None else f" at rate {told['rate']:g}"
     seconds = f"{told['seconds_kept']:.1f} s of {told['seconds_total']:.1f} s kept"
-    spans, gap = _joined(plan, tokens_per_second)
+    spans, gap = _joined(plan, clock)
     times = " + ".join(f"{step} {taken:.1f} s" for step, taken in told["seconds_taken"].items())
     lines = [
         f"{told['answer']}\n",
@@ -225,13 +226,13 @@ def _for_people(told: dict[str, Any], plan: Plan, tokens_per_second: float) -> s
     return "\n".join(lines)
 
 
-def _joined(plan: Plan, tokens_per_second: float) -> tuple[list[tuple[float, float, float]], float]:
+def _joined(plan: Plan, clock: Clock) -> tuple[list[tuple[float, float, float]], float]:
     """Kept stretches as (start, end, share kept), few enough to read, and the gap in seconds over which they join."""
-    gap = next((gap for gap in GAPS_SECONDS if len(plan.spans(tokens_per_second, gap)) <= MOST_SPANS), GAPS_SECONDS[-1])
-    kept = plan.seconds(tokens_per_second)
+    gap = next((gap for gap in GAPS_SECONDS if len(plan.spans(clock, gap)) <= MOST_SPANS), GAPS_SECONDS[-1])
+    pieces = plan.spans(clock)
     return [
-        (start, end, int(((kept >= start) & (kept < end)).sum()) / round((end - start) * tokens_per_second))
-        for start, end in plan.spans(tokens_per_second, gap)
+        (start, end, sum(stop - begin for begin, stop in pieces if start <= begin < end) / (end - start))
+        for start, end in plan.spans(clock, gap)
     ], gap
 
 

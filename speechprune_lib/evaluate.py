@@ -113,7 +113,7 @@ class _Asked:
             reply=choice.reply,
             tokens_total=prompt.audio_tokens,
             tokens_kept=pruned.audio_tokens,
-            evidence_recall=plan and evidence_recall(plan, self.example.key_spans, prompt.tokens_per_second),
+            evidence_recall=plan and evidence_recall(plan, self.example.key_spans, prompt.clock),
             seconds=seconds,
         )
 

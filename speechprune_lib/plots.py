@@ -22,9 +22,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from torch import Tensor
 
 from .conditions import label
-from .prompt import Plan
+from .prompt import Clock, Plan
 
 WIDTH_INCHES = 5.0
 STYLE = {
@@ -93,7 +94,7 @@ def recall_by_rate(summary: pd.DataFrame) -> Figure:
 
 def kept_timeline(
     plans: Mapping[str, Plan],
-    tokens_per_second: float,
+    clock: Clock,
     key_spans: Spans = (),
     similarity: Sequence[float] | None = None,
 ) -> Figure:
@@ -104,18 +105,22 @@ def kept_timeline(
     above = 0 if similarity is None else 1
     height, ratios = 1.0 + 0.36 * len(plans) + above, [1.0] * above + [0.36 * len(plans)]
     with _figure(height, rows=1 + above, height_ratios=ratios, sharex=True) as (figure, panels):
-        strips, total = np.atleast_1d(panels)[-1], max(plan.total for plan in plans.values())
+        strips = np.atleast_1d(panels)[-1]
         for row, (name, plan) in enumerate(plans.items()):
-            bars = [(start, end - start) for start, end in plan.spans(tokens_per_second)]
+            bars = [(start, end - start) for start, end in plan.spans(clock)]
             strips.broken_barh(bars, (row - 0.35, 0.7), color=_colour(name), linewidth=0)
         strips.set(yticks=range(len(plans)), yticklabels=[_plain_name(name) for name in plans], xlabel="time (s)")
-        strips.set(ylim=(len(plans) - 0.5, -0.5), xlim=(0, total / tokens_per_second), ylabel="kept tokens")
+        strips.set(ylim=(len(plans) - 0.5, -0.5), xlim=(0, _length_seconds(plans, clock)), ylabel="kept tokens")
         strips.grid(visible=False, axis="y")
         if similarity is not None:
             np.atleast_1d(panels)[0].set_ylabel("similarity")
             _steps(np.atleast_1d(panels)[0], similarity)
         _shade(figure, np.atleast_1d(panels), key_spans)
     return figure
+
+
+def _length_seconds(plans: Mapping[str, Plan], clock: Clock) -> float:
+    return float(clock[:, 1].max()) if isinstance(clock, Tensor) else max(p.total for p in plans.values()) / clock
 
 
 def seconds_bars(similarity: Sequence[float], budget: Sequence[float], key_spans: Spans = ()) -> Figure:

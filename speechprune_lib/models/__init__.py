@@ -35,10 +35,17 @@ def _qwen2_audio_base(**options: Any) -> SpeechModel:
     return load_qwen2_audio(row=QWEN2_AUDIO_BASE, **options)
 
 
+def _diva(**options: Any) -> SpeechModel:
+    from .diva import load_diva
+
+    return load_diva(**options)
+
+
 MODELS: dict[str, Callable[..., SpeechModel]] = {
     "mini": _mini,
     "qwen2-audio": _qwen2_audio,
     "qwen2-audio-base": _qwen2_audio_base,
+    "diva": _diva,
 }
 
 
@@ -56,17 +63,17 @@ class Profile:
 def load_model(name: str = "auto", device: str | torch.device = "auto", **options: Any) -> SpeechModel:
     """A model by its row of `MODELS`.
 
-    "auto" is what `profile` finds: Qwen2-Audio on a GPU that holds it, the mini model anywhere else, unless the
+    "auto" is what `auto_profile` finds: Qwen2-Audio on a GPU that holds it, the mini model anywhere else, unless the
     environment variable SPEECHPRUNE_MODEL names one; device "auto" is the GPU if there is one.
     """
     device = _device(device)
-    chosen = profile(device).model if name == "auto" else name
+    chosen = auto_profile(device).model if name == "auto" else name
     if chosen not in MODELS:
         raise ValueError(f"unknown model {chosen!r}, expected auto or one of {', '.join(MODELS)}")
     return MODELS[chosen](device=device, **options)
 
 
-def profile(device: str | torch.device = "auto") -> Profile:
+def auto_profile(device: str | torch.device = "auto") -> Profile:
     """What "auto" loads here, by the GPU's memory, and what the choice costs."""
     if named := os.environ.get(MODEL_VARIABLE):
         return Profile(named, f"named by {MODEL_VARIABLE}")
@@ -83,4 +90,4 @@ def _device(device: str | torch.device) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
 
 
-__all__ = ["MODELS", "Profile", "SpeechModel", "load_model", "profile"]
+__all__ = ["MODELS", "Profile", "SpeechModel", "auto_profile", "load_model"]

@@ -50,14 +50,15 @@ def lettered(choices: Sequence[str]) -> str:
 class SpeechModel(ABC):
     """A speech LLM, as the rest of the library sees it.
 
-    `revision` identifies the weights, for the run card; `tokens_per_second` counts audio tokens before any pruning.
+    `revision` identifies the weights, for the run card; `tokens_per_second` counts audio tokens before any pruning, and
+    is None for a model whose audio tokens have no order in time.
     """
 
     name: str
     revision: str
     device: torch.device
     dtype: torch.dtype
-    tokens_per_second: float
+    tokens_per_second: float | None
     default_scoring: Scoring
     instruction: Instructions
 

@@ -280,3 +280,14 @@ def test_the_plug_in_and_the_adapter_agree(model, noise, positions):
     assert torch.equal(pruning.plans[0].keep, plan.keep)
     new = ids[0, inputs["input_ids"].shape[1] :].tolist()
     assert model.decode(new).strip() == model.generate(apply(prompt, plan), 6)
+
+
+def test_several_prompts_in_one_pass(model, noise):
+    """Of unequal lengths, pruned and whole."""
+    prompts = [prepared(model, noise(seconds)) for seconds in (0.5, 31.0)]
+    prompts.append(every_other(prompts[1], "original"))
+    together = model.next_logits_of(prompts)
+    alone = torch.stack([model.next_logits(prompt) for prompt in prompts])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
+    with pytest.raises(ValueError, match="got no prompts"):
+        model.next_logits_of([])
