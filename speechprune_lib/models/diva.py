@@ -107,7 +107,8 @@ class DivaModel(DecodingModel):
         self.extractor, self.revision, self.order, self.group = extractor, revision, order, group
         table = self.model.get_input_embeddings().weight
         self.device, self.dtype = table.device, table.dtype
-        self.end_token_ids = [int(self.tokenizer.convert_tokens_to_ids(END_OF_TURN))]
+        vocabulary = self.tokenizer.get_vocab()
+        self.end_token_ids = [vocabulary.get(END_OF_TURN, self.tokenizer.eos_token_id)]
 
     @torch.no_grad()
     def prepare(
