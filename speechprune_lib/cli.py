@@ -17,6 +17,7 @@ from .cli_errors import plain_errors
 from .conditions import ORDER, conditions
 from .evaluate import evaluate, open_store
 from .fairness import fairness
+from .free_replies import score_reply
 from .listen import check_writable, kept_audio, write_audio
 from .models import MODELS, load_model
 from .models.base import Scoring, SpeechModel
@@ -65,12 +66,17 @@ def ask(
     seed: Annotated[int, typer.Option(help="for methods that draw at random")] = 0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="length of a free reply")] = 32,
     save_audio: Annotated[Path | None, typer.Option(help="write the kept audio to this file")] = None,
+    reference: Annotated[
+        list[str] | None, typer.Option(help="a form of the right answer, to score a free reply by; may be repeated")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Answer a question about a recording, and tell which part of it the answer was read from."""
     with plain_errors():
         # whatever can be refused at once is refused before a model is loaded
         pruner = _checked(question, choices, method, rate)
+        if reference:
+            score_reply("", reference)
         if save_audio is not None:
             check_writable(save_audio)
         waveform = load(audio)
@@ -78,6 +84,8 @@ def ask(
         heard, told = _ask(speech_model, waveform, question, choices or [], pruner, (rate, seed), max_new_tokens)
         if save_audio is not None:
             write_audio(save_audio, kept_audio(waveform, *heard))
+        if reference:
+            told["measures"] = score_reply(told["answer"], reference)
     typer.echo(json.dumps(told) if as_json else _for_people(told, *heard))
 
 
@@ -93,7 +101,9 @@ def evaluate_command(
     ] = ("no-audio,original,everything,rap,rac,speechprune,phase1,phase2,transcript"),
     rates: Annotated[str, typer.Option(help="comma-separated")] = "0.2,0.4,0.6,0.8",
     seeds: Annotated[str, typer.Option(help="comma-separated")] = "0",
-    scoring: Annotated[str, typer.Option(help=f"auto (the model's own), {', '.join(get_args(Scoring))}")] = "auto",
+    scoring: Annotated[
+        str, typer.Option(help=f"auto (the model's own; open without choices), {', '.join(get_args(Scoring))}")
+    ] = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first so many examples")] = None,
     export: Annotated[Path | None, typer.Option(help="write sorted .jsonl rows and their card, for committing")] = None,
     stale: Annotated[str, typer.Option(help="another run's answers in --out: refuse, keep or discard")] = "refuse",
@@ -218,6 +228,7 @@ def _for_people(told: dict[str, Any], plan: Plan, clock: Clock) -> str:
     times = " + ".join(f"{step} {taken:.1f} s" for step, taken in told["seconds_taken"].items())
     lines = [
         f"{told['answer']}\n",
+        *([", ".join(f"{name} {value:.2f}" for name, value in told["measures"].items())] if "measures" in told else []),
         f"{told['method']}{rate}: {len(plan.keep)} of {plan.total} audio tokens, {seconds}",
         f"kept between (gaps up to {gap:g} s joined):",
         *(f"  {_clock(start)} - {_clock(end)}  {share:4.0%} of it" for start, end, share in spans),

@@ -15,8 +15,10 @@ from torch import Tensor
 
 from ..prompt import SpeechPrompt
 
-Scoring = Literal["letter", "generate", "likelihood", "likelihood-minus-no-audio"]
-"""How an answer is read out of a model; the first two show the lettered choices, the likelihoods do not."""
+Scoring = Literal["letter", "generate", "likelihood", "likelihood-minus-no-audio", "open"]
+"""How an answer is read out of a model; the first two show the lettered choices, the others do not.
+
+"open" is a free reply, compared with the forms in which the answer may be put."""
 
 SHOWS_CHOICES: tuple[Scoring, ...] = ("letter", "generate")
 
