@@ -14,6 +14,7 @@ from .audio import SAMPLE_RATE_HZ, Waveform, load
 from .benchmarks import BENCHMARKS, load_benchmark
 from .cli_benchmarks import app as benchmarks_app
 from .cli_errors import plain_errors
+from .cli_models import app as models_app
 from .conditions import ORDER, conditions
 from .evaluate import evaluate, open_store
 from .fairness import fairness
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 
 app.add_typer(benchmarks_app)
+app.add_typer(models_app)
 
 Model = Annotated[str, typer.Option(help=f"auto, {', '.join(MODELS)}")]
 
@@ -151,13 +153,6 @@ def methods() -> None:
     """List the pruning methods."""
     for name, method in METHODS.items():
         typer.echo(f"{name:12} {(method.__doc__ or '').splitlines()[0]}")
-
-
-@app.command()
-def models() -> None:
-    """List the models."""
-    for name in MODELS:
-        typer.echo(name)
 
 
 def _checked(question: str, choices: list[str] | None, method: str, rate: float) -> Pruner:

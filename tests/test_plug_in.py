@@ -9,20 +9,13 @@ import torch
 
 from speechprune_lib.models.door import first_attention
 from speechprune_lib.models.families import FAMILIES, family_of, placeholder_id, register_model
-from speechprune_lib.models.random_weights import SHAPES, random_inputs, random_model
+from speechprune_lib.models.random_weights import SHAPES, Letters, random_inputs, random_model
 from speechprune_lib.plug_in import prune
 from speechprune_lib.pruners import get_method
+from speechprune_lib.trial import STEPS, largest_difference, masked_logits
 
-STEPS = 4
 GREEDY = {"max_new_tokens": STEPS, "do_sample": False, "output_logits": True, "return_dict_in_generate": True}
 QUESTION = "Who is it?"
-
-
-class Letters:
-    """A tokenizer that needs no file."""
-
-    def __call__(self, text, add_special_tokens=True):
-        return {"input_ids": [10 + ord(letter) % 200 for letter in text]}
 
 
 @cache
@@ -37,32 +30,6 @@ def name(request) -> str:
 
 def generated(model, inputs, **options):
     return model.generate(**inputs, **(GREEDY | options))
-
-
-def largest_difference(left, right) -> float:
-    return max(float((a - b).abs().max()) for a, b in zip(left, right, strict=True))
-
-
-def masked_logits(model, inputs, sequences, plans):
-    """Of the last steps: one pass over prompt and reply, nothing cut, the dropped tokens masked, no cache."""
-    ids = sequences[:, :-1]
-    mask = torch.ones_like(ids)
-    mask[:, : inputs["attention_mask"].shape[1]] = inputs["attention_mask"]
-    own = mask.clone()  # what the model is told, encoder and position ids included
-    for row, plan in enumerate(plans):
-        places = (ids[row] == placeholder_id(model, family_of(model))).nonzero()[:, 0]
-        mask[row, places] = 0
-        mask[row, places[plan.keep]] = 1
-
-    def hide(_module, args, kwargs):
-        return args, kwargs | {"attention_mask": mask}
-
-    hook = model.get_decoder().register_forward_pre_hook(hide, with_kwargs=True)
-    whole = inputs | {"input_ids": ids, "attention_mask": own}
-    with torch.no_grad():
-        logits = model(**whole, use_cache=False).logits[:, -STEPS:]
-    hook.remove()
-    return list(logits.unbind(1))
 
 
 def test_every_family_can_be_tried():

@@ -70,12 +70,15 @@ class TransformersSpeechModel(DecodingModel):
             if self.row.audio_token in text:
                 raise ValueError(f"the text holds the audio placeholder {self.row.audio_token!r}: take it out")
         pieces = [] if audio is None else _windows(as_waveform(audio, SAMPLE_RATE_HZ))
-        middle = "" if transcript is None else self.row.transcript_span.replace("{transcript}", transcript)
-        text = self.row.before + self._spans([audio_tokens(len(p)) for p in pieces]) + middle
-        text += self.row.after.replace("{instruction}", instruction)
+        text = self.prompt_text([audio_tokens(len(piece)) for piece in pieces], instruction, transcript)
         ids = torch.tensor([self.token_ids(text)], device=self.device)
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         return inputs | (self._features(pieces) if pieces else {})
+
+    def prompt_text(self, counts: list[int], instruction: str, transcript: str | None = None) -> str:
+        """The whole prompt as text, with the placeholders of windows that have so many audio tokens."""
+        middle = "" if transcript is None else self.row.transcript_span.replace("{transcript}", transcript)
+        return self.row.before + self._spans(counts) + middle + self.row.after.replace("{instruction}", instruction)
 
     def _features(self, pieces: list[np.ndarray]) -> dict[str, Tensor]:
         features = self.extractor(

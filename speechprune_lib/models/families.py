@@ -59,7 +59,7 @@ FAMILIES: dict[str, Family] = {
         ),
         Family("VoxtralForConditionalGeneration", "mistralai/Voxtral-Mini-3B-2507", 12.5, WINDOWS),
         Family("AudioFlamingo3ForConditionalGeneration", "nvidia/audio-flamingo-3-hf", 25.0, f"{WINDOWS}, to 10 min"),
-        Family("MusicFlamingoForConditionalGeneration", "nvidia/music-flamingo-hf", 25.0, f"{WINDOWS}, to 20 min"),
+        Family("MusicFlamingoForConditionalGeneration", "nvidia/music-flamingo-2601-hf", 25.0, f"{WINDOWS}, to 20 min"),
         Family("GlmAsrForConditionalGeneration", "zai-org/GLM-ASR-Nano-2512", 12.5, f"{WINDOWS}, to 11 min"),
         Family("GraniteSpeechForConditionalGeneration", "ibm-granite/granite-speech-3.3-2b", 10.0, WHOLE),
         Family(
@@ -83,7 +83,7 @@ FAMILIES: dict[str, Family] = {
             audio_token_id="audio_config.audio_token_id",
             merge=_merge_phi4,
         ),
-        Family("Gemma4ForConditionalGeneration", "google/gemma-4-E4B-it", 25.0, "cut to 30 s"),
+        Family("Gemma4ForConditionalGeneration", "google/gemma-4-E2B-it", 25.0, "cut to 30 s"),
     )
 }
 
