@@ -123,6 +123,47 @@ def _length_seconds(plans: Mapping[str, Plan], clock: Clock) -> float:
     return float(clock[:, 1].max()) if isinstance(clock, Tensor) else max(p.total for p in plans.values()) / clock
 
 
+def sound_timeline(
+    samples: np.ndarray,
+    rate_hz: int,
+    plans: Mapping[str, Plan],
+    clock: Clock,
+    span: tuple[float, float] | None = None,
+    words: Sequence[tuple[str, float, float]] = (),
+) -> Figure:
+    """The waveform, and a strip a plan of what it keeps, over all of the recording or a `span` of it in seconds.
+
+    words: (text, start, end) in seconds; those of the span are written over the sound where they are said.
+    """
+    start, end = span or (0.0, len(samples) / rate_hz)
+    shown = [word for word in words if start <= (word[1] + word[2]) / 2 <= end]
+    ratios = [1.6 if shown else 1.0, 0.3 * len(plans)]
+    with _figure(1.4 + 0.36 * len(plans) + 0.9 * bool(shown), rows=2, height_ratios=ratios, sharex=True) as (figure, panels):
+        top, strips = panels
+        seconds, low, high = _envelope(samples[round(start * rate_hz) : round(end * rate_hz)], rate_hz)
+        top.fill_between(start + seconds, low, high, color=PALETTE[0], linewidth=0)
+        loudest = max(1e-6, float(np.abs([low, high]).max()))
+        top.set(ylabel="sound", yticks=[], ylim=(-1.1 * loudest, (3.2 if shown else 1.1) * loudest))
+        for text, begins, ends in shown:
+            top.text((begins + ends) / 2, 1.25 * loudest, text, rotation=90, fontsize=8, ha="center", va="bottom")
+        for row, (name, plan) in enumerate(plans.items()):
+            bars = [(begin, stop - begin) for begin, stop in plan.spans(clock)]
+            strips.broken_barh(bars, (row - 0.35, 0.7), color=_colour(name), linewidth=0)
+        strips.set(yticks=range(len(plans)), yticklabels=[_plain_name(name) for name in plans], xlabel="time (s)")
+        strips.set(ylim=(len(plans) - 0.5, -0.5), xlim=(start, end), ylabel="kept")
+        for axes in panels:
+            axes.grid(visible=False, axis="y")
+    return figure
+
+
+def _envelope(samples: np.ndarray, rate_hz: int, most: int = 1200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Seconds, lowest and highest sample of at most so many stretches: what a page can show of a million samples."""
+    size = max(1, -(-len(samples) // most))
+    padded = np.pad(samples, (0, -len(samples) % size))
+    stretches = padded.reshape(-1, size)
+    return np.arange(len(stretches)) * size / rate_hz, stretches.min(1), stretches.max(1)
+
+
 def seconds_bars(similarity: Sequence[float], budget: Sequence[float], key_spans: Spans = ()) -> Figure:
     """Phase 1, second by second: how similar each is to the question, and how many tokens it may keep."""
     with _figure(3.6, rows=2, sharex=True) as (figure, (top, bottom)):

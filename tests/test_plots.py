@@ -43,6 +43,10 @@ FIGURES = {
     "recall": lambda: plots.recall_by_rate(summary()),
     "timeline": lambda: plots.kept_timeline(plans(), 25.0),
     "timeline with similarity": lambda: plots.kept_timeline(plans(), 25.0, KEY, noise(20).tolist()),
+    "sound": lambda: plots.sound_timeline(noise(20 * 16_000) - 0.5, 16_000, plans(), 25.0),
+    "sound of a span with words": lambda: plots.sound_timeline(
+        noise(20 * 16_000) - 0.5, 16_000, plans(), 25.0, (3.0, 9.0), [("early", 1.0, 1.5), ("now", 4.0, 4.4)]
+    ),
     "seconds": lambda: plots.seconds_bars(noise(20).tolist(), [15.0] * 20, KEY),
     "attention": lambda: plots.attention_heatmap(noise(30, 30), noise(30).tolist(), start=100),
     "key places": lambda: plots.key_places([("lecture", 90.0, 40.0, 44.0), ("meeting", 80.0, 10.0, 13.0)]),
