@@ -106,12 +106,8 @@ def kept_timeline(
     height, ratios = 1.0 + 0.36 * len(plans) + above, [1.0] * above + [0.36 * len(plans)]
     with _figure(height, rows=1 + above, height_ratios=ratios, sharex=True) as (figure, panels):
         strips = np.atleast_1d(panels)[-1]
-        for row, (name, plan) in enumerate(plans.items()):
-            bars = [(start, end - start) for start, end in plan.spans(clock)]
-            strips.broken_barh(bars, (row - 0.35, 0.7), color=_colour(name), linewidth=0)
-        strips.set(yticks=range(len(plans)), yticklabels=[_plain_name(name) for name in plans], xlabel="time (s)")
-        strips.set(ylim=(len(plans) - 0.5, -0.5), xlim=(0, _length_seconds(plans, clock)), ylabel="kept tokens")
-        strips.grid(visible=False, axis="y")
+        _strips(strips, plans, clock)
+        strips.set(xlim=(0, _length_seconds(plans, clock)), ylabel="kept tokens")
         if similarity is not None:
             np.atleast_1d(panels)[0].set_ylabel("similarity")
             _steps(np.atleast_1d(panels)[0], similarity)
@@ -143,17 +139,23 @@ def sound_timeline(
         seconds, low, high = _envelope(samples[round(start * rate_hz) : round(end * rate_hz)], rate_hz)
         top.fill_between(start + seconds, low, high, color=PALETTE[0], linewidth=0)
         loudest = max(1e-6, float(np.abs([low, high]).max()))
-        top.set(ylabel="sound", yticks=[], ylim=(-1.1 * loudest, (3.2 if shown else 1.1) * loudest))
+        top.set(ylabel="sound", yticks=[], ylim=(-1.1 * loudest, (3.0 if shown else 1.1) * loudest))
         for text, begins, ends in shown:
             top.text((begins + ends) / 2, 1.25 * loudest, text, rotation=90, fontsize=8, ha="center", va="bottom")
-        for row, (name, plan) in enumerate(plans.items()):
-            bars = [(begin, stop - begin) for begin, stop in plan.spans(clock)]
-            strips.broken_barh(bars, (row - 0.35, 0.7), color=_colour(name), linewidth=0)
-        strips.set(yticks=range(len(plans)), yticklabels=[_plain_name(name) for name in plans], xlabel="time (s)")
-        strips.set(ylim=(len(plans) - 0.5, -0.5), xlim=(start, end), ylabel="kept")
-        for axes in panels:
-            axes.grid(visible=False, axis="y")
+        _strips(strips, plans, clock)
+        strips.set(xlim=(start, end), ylabel="kept")
+        top.grid(visible=False, axis="y")
     return figure
+
+
+def _strips(axes: Axes, plans: Mapping[str, Plan], clock: Clock) -> None:
+    """A strip a plan. Tokens narrower than a pixel shade it: snapped to the grid, most of them would vanish."""
+    for row, (name, plan) in enumerate(plans.items()):
+        bars = [(start, end - start) for start, end in plan.spans(clock)]
+        axes.broken_barh(bars, (row - 0.35, 0.7), color=_colour(name), linewidth=0, snap=False)
+    axes.set(yticks=range(len(plans)), yticklabels=[_plain_name(name) for name in plans], xlabel="time (s)")
+    axes.set_ylim(len(plans) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
 
 
 def _envelope(samples: np.ndarray, rate_hz: int, most: int = 1200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

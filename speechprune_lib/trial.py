@@ -58,7 +58,7 @@ def try_family(
     size: Size = "tiny",
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
-    windows: int = 3,
+    windows: int = 1,
     keep_share: float = 0.25,
 ) -> Trial:
     """Both identities, and for real dimensions the time, on one prompt of `windows` times the family's `seconds`."""
