@@ -59,7 +59,7 @@ def test_pruned_with_original_positions_is_masked(name, method):
         ours.past_key_values.get_seq_length() == inputs["input_ids"].shape[1] - pruning.plans[0].total + 20 + STEPS - 1
     )
     masked = masked_logits(model, inputs, ours.sequences, pruning.plans)
-    assert largest_difference(masked, ours.logits) < 1e-5
+    assert largest_difference(masked, ours.logits) < 5e-5
     assert largest_difference(generated(model, inputs).logits, ours.logits) > 1e-3
 
 
@@ -164,7 +164,7 @@ def test_sampling_draws_as_from_the_masked_prompt():
             drawn.append(generated(model, inputs, do_sample=True))
     assert torch.equal(drawn[0].sequences, drawn[1].sequences)
     masked = masked_logits(model, inputs, drawn[0].sequences, pruning.plans)
-    assert largest_difference(masked, drawn[0].logits) < 1e-5
+    assert largest_difference(masked, drawn[0].logits) < 5e-5
 
 
 def test_without_a_cache_every_step_is_pruned_anew():
@@ -188,7 +188,7 @@ def test_a_plain_call_is_pruned_too(kernel):
     assert logits.shape[1] == inputs["input_ids"].shape[1] - pruning.plans[0].total + 20
     ids = torch.cat([inputs["input_ids"], inputs["input_ids"][:, :STEPS]], dim=1)  # the last 4 steps begin at the end
     masked = masked_logits(model, inputs, ids, pruning.plans)
-    assert (masked[0] - logits[:, -1]).abs().max() < 1e-5
+    assert (masked[0] - logits[:, -1]).abs().max() < 5e-5
 
 
 def test_kept_counts():
@@ -359,7 +359,7 @@ def test_a_class_of_ones_own(unknown):
     with prune(model, Letters(), QUESTION, keep=9) as pruning:
         ours = generated(model, inputs)
     assert len(pruning.plans[0].keep) == 9
-    assert largest_difference(masked_logits(model, inputs, ours.sequences, pruning.plans), ours.logits) < 1e-5
+    assert largest_difference(masked_logits(model, inputs, ours.sequences, pruning.plans), ours.logits) < 5e-5
     with pytest.raises(ValueError, match="already registered"):
         register_model("OurSpeechModel", tokens_per_second=12.5)
 

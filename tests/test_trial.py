@@ -30,7 +30,7 @@ def test_a_trial_of_real_dimensions_takes_the_time(monkeypatch):
     monkeypatch.setitem(SHAPES, VOXTRAL, replace(SHAPES[VOXTRAL], real=SHAPES[VOXTRAL].tiny))
     trial = try_family(VOXTRAL, "real", windows=2)
     assert (trial.audio_tokens, trial.kept) == (750, 188)
-    assert trial.keep_all_difference == 0.0 and trial.masked_difference < 1e-5 < trial.largest_logit
+    assert trial.keep_all_difference == 0.0 and trial.masked_difference < 5e-5 < trial.largest_logit
     assert trial.seconds_whole > 0 and trial.seconds_pruned > 0
 
 
@@ -47,7 +47,7 @@ def test_what_is_committed_covers_every_family_and_holds():
     told = json.loads((RESULTS / "models_tiny.json").read_text("utf8"))
     assert {"commit", "device", "dtype", "seed", "versions"} <= set(told["card"])
     assert [trial["model_class"] for trial in told["trials"]] == list(FAMILIES)
-    assert all(trial["keep_all_difference"] == 0 and trial["masked_difference"] < 1e-5 for trial in told["trials"])
+    assert all(trial["keep_all_difference"] == 0 and trial["masked_difference"] < 5e-5 for trial in told["trials"])
 
 
 def test_the_table_says_what_was_not_run(tmp_path):
