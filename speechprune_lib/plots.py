@@ -134,7 +134,10 @@ def sound_timeline(
     start, end = span or (0.0, len(samples) / rate_hz)
     shown = [word for word in words if start <= (word[1] + word[2]) / 2 <= end]
     ratios = [1.6 if shown else 1.0, 0.3 * len(plans)]
-    with _figure(1.4 + 0.36 * len(plans) + 0.9 * bool(shown), rows=2, height_ratios=ratios, sharex=True) as (figure, panels):
+    with _figure(1.4 + 0.36 * len(plans) + 0.9 * bool(shown), rows=2, height_ratios=ratios, sharex=True) as (
+        figure,
+        panels,
+    ):
         top, strips = panels
         seconds, low, high = _envelope(samples[round(start * rate_hz) : round(end * rate_hz)], rate_hz)
         top.fill_between(start + seconds, low, high, color=PALETTE[0], linewidth=0)

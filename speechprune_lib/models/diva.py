@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -131,7 +131,7 @@ class DivaModel(DecodingModel):
             tokens_per_second=None,
             first_attention=self.first_attention,
             frame_tokens=self.group,
-            token_times=partial(self._times, frames, [len(piece) for piece in pieces]),
+            token_times=cache(partial(self._times, frames, [len(piece) for piece in pieces])),
         )
 
     def _around(self, instruction: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

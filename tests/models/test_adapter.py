@@ -162,6 +162,9 @@ def test_inputs_are_those_of_transformers_own_processor(qwen, noise):
     assert set(ours) == set(theirs)
     for name, tensor in ours.items():
         assert torch.equal(tensor, theirs[name]), name
+    with decoder_input(qwen.model) as arguments, torch.no_grad():
+        qwen.model(**theirs)
+    assert torch.equal(arguments["inputs_embeds"][0], prepared(qwen, noise(12.345)).embeddings)
 
 
 def test_audio_tower_runs_once_a_prompt_and_the_decoder_never(model, noise):

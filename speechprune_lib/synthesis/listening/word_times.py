@@ -44,4 +44,8 @@ def _of_piece(piece: Waveform, recognizer: WhisperTinyEn) -> list[HeardWord]:
             words.append([text, begin, end])
         else:
             words[-1] = [words[-1][0] + text, words[-1][1], end]
-    return [HeardWord(text.strip(), begin * FRAME_SECONDS, end * FRAME_SECONDS) for text, begin, end in words if text.strip()]
+    return [
+        HeardWord(text.strip(), begin * FRAME_SECONDS, end * FRAME_SECONDS)
+        for text, begin, end in words
+        if text.strip()
+    ]
