@@ -47,7 +47,7 @@ app = typer.Typer(
 app.add_typer(benchmarks_app)
 app.add_typer(models_app)
 
-Model = Annotated[str, typer.Option(help=f"auto, {', '.join(MODELS)}")]
+Model = Annotated[str, typer.Option(help=f"auto, {', '.join(MODELS)}, or hub/name of a speech LLM of transformers")]
 
 
 @app.callback(invoke_without_command=True)

@@ -41,6 +41,12 @@ def _diva(**options: Any) -> SpeechModel:
     return load_diva(**options)
 
 
+def _any(**options: Any) -> SpeechModel:
+    from .any_model import load_any
+
+    return load_any(**options)
+
+
 MODELS: dict[str, Callable[..., SpeechModel]] = {
     "mini": _mini,
     "qwen2-audio": _qwen2_audio,
@@ -61,15 +67,17 @@ class Profile:
 
 
 def load_model(name: str = "auto", device: str | torch.device = "auto", **options: Any) -> SpeechModel:
-    """A model by its row of `MODELS`.
+    """A model by its row of `MODELS`, or, by a name of the hub or a folder's path (with a "/"), any of `FAMILIES`.
 
     "auto" is what `auto_profile` finds: Qwen2-Audio on a GPU that holds it, the mini model anywhere else, unless the
     environment variable SPEECHPRUNE_MODEL names one; device "auto" is the GPU if there is one.
     """
     device = _device(device)
     chosen = auto_profile(device).model if name == "auto" else name
+    if "/" in chosen:
+        return _any(device=device, source=chosen, **options)
     if chosen not in MODELS:
-        raise ValueError(f"unknown model {chosen!r}, expected auto or one of {', '.join(MODELS)}")
+        raise ValueError(f"unknown model {chosen!r}, expected auto or one of {', '.join(MODELS)}, or hub/name")
     return MODELS[chosen](device=device, **options)
 
 

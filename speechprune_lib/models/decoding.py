@@ -50,7 +50,7 @@ class DecodingModel(SpeechModel, ABC):
         return {
             "inputs_embeds": prompt.embeddings[None],
             "attention_mask": torch.ones_like(prompt.is_audio, dtype=torch.long)[None],
-            "position_ids": prompt.position_ids[None],
+            "position_ids": prompt.position_ids.unsqueeze(-2),
         }
 
     @torch.no_grad()
@@ -74,10 +74,13 @@ class DecodingModel(SpeechModel, ABC):
     def generate(self, prompt: SpeechPrompt, max_new_tokens: int = 32) -> str:
         padding = self.tokenizer.pad_token_id
         ends = {} if self.end_token_ids is None else {"eos_token_id": self.end_token_ids}
-        ids = self.model.generate(
+        ids = self.run_generate(
             **self.decoder_inputs(prompt), max_new_tokens=max_new_tokens, pad_token_id=padding, **ends, **_GREEDY
         )
         return self.decode(ids[0].tolist()).strip()
+
+    def run_generate(self, **arguments: Any) -> Any:
+        return self.model.generate(**arguments)
 
     def token_ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -113,18 +116,20 @@ class DecodingModel(SpeechModel, ABC):
         """`next_logits` of several prompts in one pass, the shorter ones padded on the left, where nobody looks."""
         if not prompts:
             raise ValueError("got no prompts, expected at least one")
-        size = max(len(prompt.embeddings) for prompt in prompts)
         rows = [self.decoder_inputs(prompt) for prompt in prompts]
-        padded = {
-            "inputs_embeds": [
-                pad(row["inputs_embeds"][0], (0, 0, size - row["inputs_embeds"].shape[1], 0)) for row in rows
-            ],
-            "attention_mask": [
-                pad(row["attention_mask"][0], (size - row["attention_mask"].shape[1], 0)) for row in rows
-            ],
-            "position_ids": [pad(row["position_ids"][0], (size - row["position_ids"].shape[1], 0)) for row in rows],
+        size = max(len(prompt.embeddings) for prompt in prompts)
+        gaps = [size - len(prompt.embeddings) for prompt in prompts]
+        batch = {
+            "inputs_embeds": torch.cat(
+                [pad(r["inputs_embeds"], (0, 0, gap, 0)) for r, gap in zip(rows, gaps, strict=True)]
+            ),
+            "attention_mask": torch.cat(
+                [pad(r["attention_mask"], (gap, 0)) for r, gap in zip(rows, gaps, strict=True)]
+            ),
+            "position_ids": torch.cat(
+                [pad(r["position_ids"], (gap, 0)) for r, gap in zip(rows, gaps, strict=True)], -2
+            ),
         }
-        batch = {name: torch.stack(values) for name, values in padded.items()}
         return self._logits(self._decoder(**batch, use_cache=False).last_hidden_state[:, -1])
 
     @property
@@ -146,8 +151,13 @@ class DecodingModel(SpeechModel, ABC):
         hidden = self._decoder(
             inputs_embeds=self.model.get_input_embeddings()(replies),
             attention_mask=torch.ones(options, len(prompt.is_audio) + tokens, dtype=torch.long, device=self.device),
-            position_ids=(prompt.position_ids[-1] + steps).expand(options, -1),
+            position_ids=_for_each(prompt.position_ids[..., -1:] + steps, options),
             past_key_values=cache,
             use_cache=True,
         ).last_hidden_state
         return self._logits(hidden)
+
+
+def _for_each(positions: Tensor, options: int) -> Tensor:
+    """The same (*axes, tokens) positions for every option: (*axes, options, tokens)."""
+    return positions.unsqueeze(-2).expand(*positions.shape[:-1], options, -1)
