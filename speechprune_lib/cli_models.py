@@ -41,7 +41,7 @@ def trial(
     dtype: Annotated[str, typer.Option(help=", ".join(DTYPES))] = "float32",
 ) -> None:
     """Try speech LLMs with random weights: both identities, and with real dimensions the time. Nothing is fetched."""
-    from .models.random_weights import Size
+    from .models.random_shapes import Size
     from .trial import can_be_tried, try_family, write_trials
 
     with plain_errors():

@@ -21,7 +21,8 @@ from torch import Tensor
 from .files import write_whole
 from .models.door import first_attention
 from .models.families import FAMILIES, Family, family_of, placeholder_id
-from .models.random_weights import SHAPES, Letters, Size, random_inputs, random_model
+from .models.random_shapes import SHAPES, Size
+from .models.random_weights import Letters, random_inputs, random_model
 from .models.rows import QWEN2_AUDIO, QWEN2_AUDIO_BASE
 from .plug_in import prune
 from .prompt import Plan

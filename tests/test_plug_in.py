@@ -9,7 +9,8 @@ import torch
 
 from speechprune_lib.models.door import first_attention
 from speechprune_lib.models.families import FAMILIES, family_of, placeholder_id, register_model
-from speechprune_lib.models.random_weights import SHAPES, Letters, random_inputs, random_model
+from speechprune_lib.models.random_shapes import SHAPES
+from speechprune_lib.models.random_weights import Letters, random_inputs, random_model
 from speechprune_lib.plug_in import prune
 from speechprune_lib.pruners import get_method
 from speechprune_lib.trial import STEPS, largest_difference, masked_logits
@@ -379,3 +380,15 @@ def test_a_pruner_with_options_of_its_own():
     with prune(model, Letters(), QUESTION, keep=20, method=get_method("phase1", temperature=0.1)) as pruning:
         generated(model, inputs)
     assert len(pruning.plans[0].keep) == 20
+
+
+def test_a_prompt_of_qwen2_audios_first_release_is_refused():
+    """One placeholder for the whole recording, which the model itself spreads out."""
+    model = model_of(QWEN)
+    inputs = random_inputs(QWEN, model)
+    ids = inputs["input_ids"]
+    first = (ids[0] == 300).nonzero()[0, 0]
+    one = torch.cat([ids[:, : first + 1], ids[:, first + 750 :]], dim=1)
+    inputs |= {"input_ids": one, "attention_mask": torch.ones_like(one)}
+    with prune(model, Letters(), QUESTION, keep=20), pytest.raises(ValueError, match="the prompt grew from"):
+        generated(model, inputs)

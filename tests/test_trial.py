@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from speechprune_lib import cli
 from speechprune_lib.models import MODELS
 from speechprune_lib.models.families import FAMILIES
-from speechprune_lib.models.random_weights import SHAPES, random_model
+from speechprune_lib.models.random_shapes import SHAPES
+from speechprune_lib.models.random_weights import random_model
 from speechprune_lib.trial import NOT_RUN, can_be_tried, models_table, try_family
 
 RESULTS = Path(__file__).resolve().parents[1] / "data" / "results"

@@ -11,7 +11,8 @@ from transformers import Qwen2AudioProcessor
 from speechprune_lib.models import load_model
 from speechprune_lib.models.any_model import AnySpeechModel
 from speechprune_lib.models.families import FAMILIES
-from speechprune_lib.models.random_weights import SHAPES, Letters, random_inputs, random_model
+from speechprune_lib.models.random_shapes import SHAPES
+from speechprune_lib.models.random_weights import Letters, random_inputs, random_model
 from speechprune_lib.prompt import apply
 from speechprune_lib.pruners import get_method
 
