@@ -7,6 +7,13 @@ question = "Where did Laura leave her backpack?"
 prompt = model.prepare(audio.load("talk.wav"), question, instruction=model.instruction(question, (), "generate"))
 plan = get_method("speechprune").plan(prompt, prune_rate=0.2)
 print(model.generate(apply(prompt, plan)))
+
+Or inside a speech LLM of transformers that you already use:
+
+from speechprune_lib import prune
+
+with prune(model, processor, "Where did Laura leave her backpack?", keep=600):
+    reply = model.generate(**inputs)
 """
 
 from __future__ import annotations
@@ -18,6 +25,8 @@ from .evidence import evidence_recall, kept_evidence, word_recall
 from .fairness import fairness
 from .listen import audio_player, kept_audio
 from .models import MODELS, SpeechModel, load_model
+from .models.families import register_model
+from .plug_in import prune
 from .prompt import Plan, SpeechPrompt, apply, kept_count
 from .pruners import METHODS, Pruner, SpeechPrune, get_method
 from .results import ResultStore, read_card, read_rows
@@ -51,9 +60,11 @@ __all__ = [
     "load_benchmark",
     "load_model",
     "open_store",
+    "prune",
     "read_card",
     "read_rows",
     "readable",
+    "register_model",
     "rescore",
     "summarize",
     "wilson",

@@ -15,13 +15,15 @@ from .benchmarks import BENCHMARKS, load_benchmark
 from .cli_benchmarks import app as benchmarks_app
 from .cli_errors import plain_errors
 from .cli_measure import app as measure_app
+from .cli_models import app as models_app
 from .conditions import ORDER, conditions
 from .evaluate import evaluate, open_store
 from .fairness import fairness
+from .free_replies import score_reply
 from .listen import check_writable, kept_audio, write_audio
 from .models import MODELS, load_model
 from .models.base import Scoring, SpeechModel
-from .prompt import WINDOW_TOKENS, Plan, SpeechPrompt, apply, kept_count
+from .prompt import WINDOW_TOKENS, Clock, Plan, SpeechPrompt, apply, kept_count
 from .provenance import installed_version
 from .pruners import METHODS, Pruner, parse_method
 from .results import read_rows
@@ -45,8 +47,9 @@ app = typer.Typer(
 
 app.add_typer(benchmarks_app)
 app.add_typer(measure_app)
+app.add_typer(models_app)
 
-Model = Annotated[str, typer.Option(help=f"auto, {', '.join(MODELS)}")]
+Model = Annotated[str, typer.Option(help=f"auto, {', '.join(MODELS)}, or hub/name of a speech LLM of transformers")]
 
 
 @app.callback(invoke_without_command=True)
@@ -67,20 +70,27 @@ def ask(
     seed: Annotated[int, typer.Option(help="for methods that draw at random")] = 0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="length of a free reply")] = 32,
     save_audio: Annotated[Path | None, typer.Option(help="write the kept audio to this file")] = None,
+    reference: Annotated[
+        list[str] | None, typer.Option(help="a form of the right answer, to score a free reply by; may be repeated")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Answer a question about a recording, and tell which part of it the answer was read from."""
     with plain_errors():
         # whatever can be refused at once is refused before a model is loaded
         pruner = _checked(question, choices, method, rate)
+        if reference:
+            score_reply("", reference)
         if save_audio is not None:
             check_writable(save_audio)
         waveform = load(audio)
         speech_model = load_model(model)
-        plan, told = _ask(speech_model, waveform, question, choices or [], pruner, (rate, seed), max_new_tokens)
+        heard, told = _ask(speech_model, waveform, question, choices or [], pruner, (rate, seed), max_new_tokens)
         if save_audio is not None:
-            write_audio(save_audio, kept_audio(waveform, plan, speech_model.tokens_per_second))
-    typer.echo(json.dumps(told) if as_json else _for_people(told, plan, speech_model.tokens_per_second))
+            write_audio(save_audio, kept_audio(waveform, *heard))
+        if reference:
+            told["measures"] = score_reply(told["answer"], reference)
+    typer.echo(json.dumps(told) if as_json else _for_people(told, *heard))
 
 
 @app.command("evaluate")
@@ -95,7 +105,9 @@ def evaluate_command(
     ] = ("no-audio,original,everything,rap,rac,speechprune,phase1,phase2,transcript"),
     rates: Annotated[str, typer.Option(help="comma-separated")] = "0.2,0.4,0.6,0.8",
     seeds: Annotated[str, typer.Option(help="comma-separated")] = "0",
-    scoring: Annotated[str, typer.Option(help=f"auto (the model's own), {', '.join(get_args(Scoring))}")] = "auto",
+    scoring: Annotated[
+        str, typer.Option(help=f"auto (the model's own; open without choices), {', '.join(get_args(Scoring))}")
+    ] = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first so many examples")] = None,
     export: Annotated[Path | None, typer.Option(help="write sorted .jsonl rows and their card, for committing")] = None,
     stale: Annotated[str, typer.Option(help="another run's answers in --out: refuse, keep or discard")] = "refuse",
@@ -145,13 +157,6 @@ def methods() -> None:
         typer.echo(f"{name:12} {(method.__doc__ or '').splitlines()[0]}")
 
 
-@app.command()
-def models() -> None:
-    """List the models."""
-    for name in MODELS:
-        typer.echo(name)
-
-
 def _checked(question: str, choices: list[str] | None, method: str, rate: float) -> Pruner:
     if not question.strip():
         raise ValueError("the question is empty: ask something about the recording")
@@ -169,8 +174,8 @@ def _ask(
     pruner: Pruner,
     draw: tuple[float, int],
     max_new_tokens: int,
-) -> tuple[Plan, dict[str, Any]]:
-    """The plan, and everything to be told of the answer; `draw` is rate and seed."""
+) -> tuple[tuple[Plan, Clock], dict[str, Any]]:
+    """The plan with the clock of its tokens, and everything to be told of the answer; `draw` is rate and seed."""
     marks = [time.perf_counter()]
     scoring: Scoring = model.default_scoring if choices else "generate"
     instruction = model.instruction(question, choices, scoring)
@@ -184,8 +189,9 @@ def _ask(
     else:
         answer = {"answer": model.generate(pruned, max_new_tokens)}
     marks.append(time.perf_counter())
+    spans = plan.spans(prompt.clock)
     steps = zip(("encode", "prune", "answer"), marks, marks[1:], strict=False)
-    return plan, answer | {
+    return (plan, prompt.clock), answer | {
         "model": model.name,
         "model_revision": model.revision,
         "method": pruner.name,
@@ -194,8 +200,8 @@ def _ask(
         "tokens_total": plan.total,
         "tokens_kept": len(plan.keep),
         "seconds_total": round(len(waveform) / SAMPLE_RATE_HZ, 2),
-        "seconds_kept": round(len(plan.keep) / model.tokens_per_second, 2),
-        "spans": [[round(edge, 3) for edge in span] for span in plan.spans(model.tokens_per_second)],
+        "seconds_kept": round(sum(end - start for start, end in spans), 2),
+        "spans": [[round(edge, 3) for edge in span] for span in spans],
         "seconds_taken": {step: round(end - start, 3) for step, start, end in steps},
     }
 
@@ -212,13 +218,14 @@ def _chosen(
     return {"answer": text, "choice": choice.index, "scoring": scoring, "scores": list(choice.scores)}
 
 
-def _for_people(told: dict[str, Any], plan: Plan, tokens_per_second: float) -> str:
+def _for_people(told: dict[str, Any], plan: Plan, clock: Clock) -> str:
     rate = "" if told["rate"] is None else f" at rate {told['rate']:g}"
     seconds = f"{told['seconds_kept']:.1f} s of {told['seconds_total']:.1f} s kept"
-    spans, gap = _joined(plan, tokens_per_second)
+    spans, gap = _joined(plan, clock)
     times = " + ".join(f"{step} {taken:.1f} s" for step, taken in told["seconds_taken"].items())
     lines = [
         f"{told['answer']}\n",
+        *([", ".join(f"{name} {value:.2f}" for name, value in told["measures"].items())] if "measures" in told else []),
         f"{told['method']}{rate}: {len(plan.keep)} of {plan.total} audio tokens, {seconds}",
         f"kept between (gaps up to {gap:g} s joined):",
         *(f"  {_clock(start)} - {_clock(end)}  {share:4.0%} of it" for start, end, share in spans),
@@ -227,13 +234,13 @@ def _for_people(told: dict[str, Any], plan: Plan, tokens_per_second: float) -> s
     return "\n".join(lines)
 
 
-def _joined(plan: Plan, tokens_per_second: float) -> tuple[list[tuple[float, float, float]], float]:
+def _joined(plan: Plan, clock: Clock) -> tuple[list[tuple[float, float, float]], float]:
     """Kept stretches as (start, end, share kept), few enough to read, and the gap in seconds over which they join."""
-    gap = next((gap for gap in GAPS_SECONDS if len(plan.spans(tokens_per_second, gap)) <= MOST_SPANS), GAPS_SECONDS[-1])
-    kept = plan.seconds(tokens_per_second)
+    gap = next((gap for gap in GAPS_SECONDS if len(plan.spans(clock, gap)) <= MOST_SPANS), GAPS_SECONDS[-1])
+    pieces = plan.spans(clock)
     return [
-        (start, end, int(((kept >= start) & (kept < end)).sum()) / round((end - start) * tokens_per_second))
-        for start, end in plan.spans(tokens_per_second, gap)
+        (start, end, sum(stop - begin for begin, stop in pieces if start <= begin < end) / (end - start))
+        for start, end in plan.spans(clock, gap)
     ], gap
 
 

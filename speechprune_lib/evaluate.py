@@ -17,7 +17,7 @@ from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 from tqdm import tqdm
@@ -25,6 +25,7 @@ from tqdm import tqdm
 from .benchmarks import Example, benchmark_hash
 from .conditions import NO_AUDIO, TRANSCRIPT, Condition, conditions
 from .evidence import evidence_recall
+from .free_replies import score_reply
 from .models.base import Scoring, SpeechModel
 from .prompt import SpeechPrompt, apply
 from .pruners import Pruner
@@ -51,10 +52,11 @@ def evaluate(
     no rate or no seed is run once for all. store: an opened one (see `open_store`); answers that it holds are not
     computed again, and an example that lacks none is not loaded. Without one, answers last as long as the table.
 
-    scoring: the model's default if None. "likelihood-minus-no-audio" stores what "likelihood" stores, the no-audio
+    scoring: None is the model's default, or "open" for questions without choices; "open" on others compares the free
+    reply with the right choice's text. "likelihood-minus-no-audio" stores what "likelihood" stores, the no-audio
     answers among it, and subtracts in the returned table: `rescore` gets either from the same rows.
     """
-    scoring = model.default_scoring if scoring is None else scoring
+    scoring = _scoring(examples, model.default_scoring if scoring is None else scoring, scoring is not None)
     subtract = scoring == "likelihood-minus-no-audio"
     measured: Scoring = "likelihood" if subtract else scoring
     grid = conditions([*methods, NO_AUDIO] if subtract else methods, rates, seeds)
@@ -82,6 +84,16 @@ def open_store(
     return ResultStore(path).open(_card(model, benchmark, benchmark_hash(examples), seeds), stale=stale)
 
 
+def _scoring(examples: Sequence[Example], wanted: Scoring, asked_for: bool) -> Scoring:
+    """The scoring for these questions. Raises ValueError where open ones could not be scored so."""
+    unlettered = [example.id for example in examples if not example.choices]
+    if not unlettered or wanted == "open":
+        return wanted
+    if asked_for or len(unlettered) < len(examples):
+        raise ValueError(f"{unlettered[0]} has no choices, so it cannot be scored by {wanted!r}: use scoring='open'")
+    return "open"
+
+
 class _Asked:
     """One example before the model: every prompt is prepared at most once, and only if a condition needs it."""
 
@@ -99,7 +111,7 @@ class _Asked:
             prompt, seconds["prepare"] = self._heard
             plan, seconds["plan"] = _timed(partial(condition.plan, prompt))
             pruned = apply(prompt, plan)
-        choice, seconds["score"] = _timed(lambda: choose(self.model, pruned, self.example.choices, self.scoring))
+        answer, seconds["score"] = _timed(lambda: self._answer(pruned))
         return Row(
             example=self.example.id,
             method=condition.method,
@@ -107,15 +119,22 @@ class _Asked:
             rate=condition.rate,
             seed=condition.seed,
             scoring=self.scoring,
-            answer=choice.index,
-            correct=choice.index == self.example.answer,
-            scores=choice.scores,
-            reply=choice.reply,
+            **answer,
             tokens_total=prompt.audio_tokens,
             tokens_kept=pruned.audio_tokens,
-            evidence_recall=plan and evidence_recall(plan, self.example.key_spans, prompt.tokens_per_second),
+            evidence_recall=plan and evidence_recall(plan, self.example.key_spans, prompt.clock),
             seconds=seconds,
         )
+
+    def _answer(self, prompt: SpeechPrompt) -> dict[str, Any]:
+        """The fields of a row that say what was answered. A free reply is right if it contains the answer."""
+        if self.scoring == "open":
+            reply = self.model.generate(prompt)
+            measures = score_reply(reply, self.example.answer_forms)
+            return {"answer": None, "correct": measures["contains"] == 1.0, "reply": reply, "measures": measures}
+        choice = choose(self.model, prompt, self.example.choices, self.scoring)
+        right = choice.index == self.example.answer
+        return {"answer": choice.index, "correct": right, "scores": choice.scores, "reply": choice.reply}
 
     @cached_property
     def _heard(self) -> tuple[SpeechPrompt, float]:

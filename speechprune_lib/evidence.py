@@ -7,26 +7,30 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 from tqdm import tqdm
 
 from .audio import SAMPLE_RATE_HZ
 from .benchmarks import Example
 from .conditions import conditions, label
 from .models.base import SpeechModel
-from .prompt import Plan
+from .prompt import Clock, Plan
 from .pruners import Pruner
 
 Spans = Sequence[tuple[float, float]]
 """(start, end) in seconds."""
 
 
-def evidence_recall(plan: Plan, key_spans: Spans, tokens_per_second: float) -> float | None:
-    """Share of the audio tokens overlapping the key sentences (seconds) that the plan keeps; None if there are none."""
-    key = _overlapping(key_spans, tokens_per_second, plan.total)
+def evidence_recall(plan: Plan, key_spans: Spans, clock: Clock) -> float | None:
+    """Share of the audio tokens overlapping the key sentences (seconds) that the plan keeps; None if there are none.
+
+    clock: the tokens in a second, or, where tokens have no order in time, when each is heard.
+    """
+    key = _overlapping(key_spans, clock, plan.total)
     return len(key.intersection(plan.keep.tolist())) / len(key) if key else None
 
 
-def word_recall(plan: Plan, words: Sequence[str], key_spans: Spans, tokens_per_second: float) -> float | None:
+def word_recall(plan: Plan, words: Sequence[str], key_spans: Spans, clock: Clock) -> float | None:
     """Share of the words in the key sentences of which the plan keeps at least one audio token; None if there are none.
 
     words: what each audio token says by itself, as a model's `nearest_words` gives it; a run of equal, non-empty ones
@@ -34,7 +38,7 @@ def word_recall(plan: Plan, words: Sequence[str], key_spans: Spans, tokens_per_s
     """
     if len(words) != plan.total:
         raise ValueError(f"got {len(words)} words for {plan.total} audio tokens, expected one for each")
-    key, kept = _overlapping(key_spans, tokens_per_second, plan.total), {*plan.keep.tolist()}
+    key, kept = _overlapping(key_spans, clock, plan.total), {*plan.keep.tolist()}
     runs: list[list[int]] = []
     for token in sorted(token for token in key if words[token]):
         if runs and runs[-1][-1] == token - 1 and words[token - 1] == words[token]:
@@ -62,7 +66,7 @@ def kept_evidence(
     for example in tqdm(examples, disable=None if progress else True):
         instruction = model.instruction(example.question, example.choices, model.default_scoring)
         prompt = model.prepare(example.waveform(), example.question, instruction=instruction)
-        words, rate = model.nearest_words(prompt.audio), model.tokens_per_second
+        words, clock = model.nearest_words(prompt.audio), prompt.clock
         for condition in grid:
             plan = condition.plan(prompt)
             rows.append(
@@ -72,9 +76,9 @@ def kept_evidence(
                     "rate": condition.rate,
                     "seed": condition.seed,
                     "share_kept": len(plan.keep) / plan.total,
-                    "token_recall": evidence_recall(plan, example.key_spans, rate),
-                    "word_recall": word_recall(plan, words, example.key_spans, rate),
-                    "unevenness": unevenness(plan, rate),
+                    "token_recall": evidence_recall(plan, example.key_spans, clock),
+                    "word_recall": word_recall(plan, words, example.key_spans, clock),
+                    "unevenness": unevenness(plan, float(prompt.frame_size(1.0))),
                 }
             )
     return pd.DataFrame(rows)
@@ -93,11 +97,15 @@ def unevenness(plan: Plan, tokens_per_second: float) -> float:
     return float((2 * ranks - seconds - 1) @ kept / (seconds * kept.sum()))
 
 
-def _overlapping(spans: Spans, tokens_per_second: float, total: int) -> set[int]:
+def _overlapping(spans: Spans, clock: Clock, total: int) -> set[int]:
     tokens: set[int] = set()
+    if isinstance(clock, Tensor):
+        for start_s, end_s in spans:
+            tokens.update(((clock[:, 0] < end_s) & (clock[:, 1] > start_s)).nonzero().squeeze(1).tolist())
+        return tokens
     for start_s, end_s in spans:
         # by whole samples, as `audio.tokens_in` does for 25 tokens a second: 0.28 s ends token 6, float error or not
         start, end = round(start_s * SAMPLE_RATE_HZ), round(end_s * SAMPLE_RATE_HZ)
-        first, stop = start * tokens_per_second / SAMPLE_RATE_HZ, end * tokens_per_second / SAMPLE_RATE_HZ
+        first, stop = start * clock / SAMPLE_RATE_HZ, end * clock / SAMPLE_RATE_HZ
         tokens.update(range(math.floor(first), min(math.ceil(stop), total)))
     return tokens

@@ -12,7 +12,7 @@ import soundfile
 from jaxtyping import Float32
 
 from .audio import SAMPLE_RATE_HZ, mp3
-from .prompt import Plan
+from .prompt import Clock, Plan
 
 FADE_SECONDS = 0.005
 """Half of a cross-fade: long enough against clicks, short enough for a single token of 40 ms."""
@@ -20,12 +20,12 @@ FADE_SECONDS = 0.005
 Samples = Float32[np.ndarray, " _samples"]
 
 
-def kept_audio(samples: Samples, plan: Plan, tokens_per_second: float = 25.0) -> Samples:
+def kept_audio(samples: Samples, plan: Plan, clock: Clock = 25.0) -> Samples:
     """The recording (16 kHz) cut down to what the plan keeps, as long as the kept tokens are.
 
     At every cut both sides go on for 5 ms of the recording and fade into each other, so that nothing clicks.
     """
-    spans = [_in_samples(span, len(samples)) for span in plan.spans(tokens_per_second)]
+    spans = [_in_samples(span, len(samples)) for span in plan.spans(clock)]
     fade = round(FADE_SECONDS * SAMPLE_RATE_HZ)
     source = np.pad(samples, fade)
     kept = np.zeros(sum(end - start for start, end in spans) + 2 * fade, np.float32)

@@ -22,9 +22,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from torch import Tensor
 
 from .conditions import label
-from .prompt import Plan
+from .prompt import Clock, Plan
 
 WIDTH_INCHES = 5.0
 STYLE = {
@@ -93,7 +94,7 @@ def recall_by_rate(summary: pd.DataFrame) -> Figure:
 
 def kept_timeline(
     plans: Mapping[str, Plan],
-    tokens_per_second: float,
+    clock: Clock,
     key_spans: Spans = (),
     similarity: Sequence[float] | None = None,
 ) -> Figure:
@@ -104,18 +105,68 @@ def kept_timeline(
     above = 0 if similarity is None else 1
     height, ratios = 1.0 + 0.36 * len(plans) + above, [1.0] * above + [0.36 * len(plans)]
     with _figure(height, rows=1 + above, height_ratios=ratios, sharex=True) as (figure, panels):
-        strips, total = np.atleast_1d(panels)[-1], max(plan.total for plan in plans.values())
-        for row, (name, plan) in enumerate(plans.items()):
-            bars = [(start, end - start) for start, end in plan.spans(tokens_per_second)]
-            strips.broken_barh(bars, (row - 0.35, 0.7), color=_colour(name), linewidth=0)
-        strips.set(yticks=range(len(plans)), yticklabels=[_plain_name(name) for name in plans], xlabel="time (s)")
-        strips.set(ylim=(len(plans) - 0.5, -0.5), xlim=(0, total / tokens_per_second), ylabel="kept tokens")
-        strips.grid(visible=False, axis="y")
+        strips = np.atleast_1d(panels)[-1]
+        _strips(strips, plans, clock)
+        strips.set(xlim=(0, _length_seconds(plans, clock)), ylabel="kept tokens")
         if similarity is not None:
             np.atleast_1d(panels)[0].set_ylabel("similarity")
             _steps(np.atleast_1d(panels)[0], similarity)
         _shade(figure, np.atleast_1d(panels), key_spans)
     return figure
+
+
+def _length_seconds(plans: Mapping[str, Plan], clock: Clock) -> float:
+    return float(clock[:, 1].max()) if isinstance(clock, Tensor) else max(p.total for p in plans.values()) / clock
+
+
+def sound_timeline(
+    samples: np.ndarray,
+    rate_hz: int,
+    plans: Mapping[str, Plan],
+    clock: Clock,
+    span: tuple[float, float] | None = None,
+    words: Sequence[tuple[str, float, float]] = (),
+) -> Figure:
+    """The waveform, and a strip a plan of what it keeps, over all of the recording or a `span` of it in seconds.
+
+    words: (text, start, end) in seconds; those of the span are written over the sound where they are said.
+    """
+    start, end = span or (0.0, len(samples) / rate_hz)
+    shown = [word for word in words if start <= (word[1] + word[2]) / 2 <= end]
+    ratios = [1.6 if shown else 1.0, 0.3 * len(plans)]
+    with _figure(1.4 + 0.36 * len(plans) + 0.9 * bool(shown), rows=2, height_ratios=ratios, sharex=True) as (
+        figure,
+        panels,
+    ):
+        top, strips = panels
+        seconds, low, high = _envelope(samples[round(start * rate_hz) : round(end * rate_hz)], rate_hz)
+        top.fill_between(start + seconds, low, high, color=PALETTE[0], linewidth=0)
+        loudest = max(1e-6, float(np.abs([low, high]).max()))
+        top.set(ylabel="sound", yticks=[], ylim=(-1.1 * loudest, (3.0 if shown else 1.1) * loudest))
+        for text, begins, ends in shown:
+            top.text((begins + ends) / 2, 1.25 * loudest, text, rotation=90, fontsize=8, ha="center", va="bottom")
+        _strips(strips, plans, clock)
+        strips.set(xlim=(start, end), ylabel="kept")
+        top.grid(visible=False, axis="y")
+    return figure
+
+
+def _strips(axes: Axes, plans: Mapping[str, Plan], clock: Clock) -> None:
+    """A strip a plan. Tokens narrower than a pixel shade it: snapped to the grid, most of them would vanish."""
+    for row, (name, plan) in enumerate(plans.items()):
+        bars = [(start, end - start) for start, end in plan.spans(clock)]
+        axes.broken_barh(bars, (row - 0.35, 0.7), color=_colour(name), linewidth=0, snap=False)
+    axes.set(yticks=range(len(plans)), yticklabels=[_plain_name(name) for name in plans], xlabel="time (s)")
+    axes.set_ylim(len(plans) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+
+
+def _envelope(samples: np.ndarray, rate_hz: int, most: int = 1200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Seconds, lowest and highest sample of at most so many stretches: what a page can show of a million samples."""
+    size = max(1, -(-len(samples) // most))
+    padded = np.pad(samples, (0, -len(samples) % size))
+    stretches = padded.reshape(-1, size)
+    return np.arange(len(stretches)) * size / rate_hz, stretches.min(1), stretches.max(1)
 
 
 def seconds_bars(similarity: Sequence[float], budget: Sequence[float], key_spans: Spans = ()) -> Figure:

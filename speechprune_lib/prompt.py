@@ -6,16 +6,19 @@ place where tensors are cut. Neither side knows the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Bool, Float, Int, Int8
 from torch import Tensor
 
 Positions = Literal["original", "renumbered"]
+
+Clock = float | Float[Tensor, "audio 2"]
+"""When audio tokens are heard: how many there are in a second, one after the other, or (start, end) seconds of each."""
 
 WINDOW_TOKENS = 750
 """Audio tokens in 30 s: the budget that pruning rates refer to (Table I: rate 0.2 keeps 600)."""
@@ -56,19 +59,25 @@ class SpeechPrompt:
 
     `embeddings` is the whole sequence (text before, audio, text after); `is_audio` marks the audio tokens, in time
     order. `question` holds the embeddings of the question's text alone (no template, no special tokens: the paper's T).
-    `position_ids` may be fractional. `tokens_per_second` counts audio tokens before any pruning.
+    `position_ids` may be fractional. `tokens_per_second` counts audio tokens before any pruning; it is None where their
+    order is not that of time (DiVA's queries): `frame_tokens` of them then make what else is a second, and `token_times`
+    says where each mostly listens.
     """
 
     embeddings: Float[Tensor, "sequence dim"]
     position_ids: Int[Tensor, "*axes sequence"] | Float[Tensor, "*axes sequence"]
     is_audio: Bool[Tensor, " sequence"]
     question: Float[Tensor, "words dim"]
-    tokens_per_second: float
+    tokens_per_second: float | None
     first_attention: Callable[[], FirstAttention]
+    frame_tokens: int | None = None
+    token_times: Callable[[], Float[Tensor, "audio 2"]] | None = None
 
     def __post_init__(self) -> None:
         if not all_finite(self.embeddings):
             raise ValueError("the prompt's embeddings hold NaN or infinity: check the audio and the model's dtype")
+        if self.tokens_per_second is None and (self.frame_tokens is None or self.token_times is None):
+            raise ValueError("a prompt without tokens_per_second needs frame_tokens and token_times in its place")
 
     @property
     def audio(self) -> Float[Tensor, "audio dim"]:
@@ -88,6 +97,19 @@ class SpeechPrompt:
             return positions, slice(0)
         first, last = positions[[0, -1]].tolist()
         return positions, slice(first, last + 1) if last - first + 1 == len(positions) else None
+
+    @property
+    def clock(self) -> Clock:
+        """When each audio token is heard."""
+        if self.tokens_per_second is not None:
+            return self.tokens_per_second
+        return self.token_times() if self.token_times is not None else torch.zeros(0, 2)
+
+    def frame_size(self, seconds: float) -> int:
+        """Audio tokens in a frame of that length, at least one; `frame_tokens` where tokens have no length."""
+        if self.tokens_per_second is None:
+            return self.frame_tokens or 1
+        return max(1, round(self.tokens_per_second * seconds))
 
 
 @dataclass(frozen=True)
@@ -109,19 +131,32 @@ class Plan:
         if bool((keep[1:] <= keep[:-1]).any()) or int(keep[0]) < 0 or int(keep[-1]) >= self.total:
             raise ValueError(f"kept indices must strictly increase within 0..{self.total - 1}, got {keep.tolist()[:8]}")
 
-    def seconds(self, tokens_per_second: float) -> Float[Tensor, " kept"]:
+    def seconds(self, clock: Clock) -> Float[Tensor, " kept"]:
         """Start time in seconds of each kept token."""
-        return self.keep.double() / tokens_per_second
+        if isinstance(clock, Tensor):
+            return clock[self.keep, 0].double()
+        return self.keep.double() / clock
 
-    def spans(self, tokens_per_second: float, gap_seconds: float = 0.0) -> list[tuple[float, float]]:
-        """Kept audio as (start, end) in seconds; neighbours at most `gap_seconds` apart are joined."""
-        spans: list[list[int]] = []
-        for index in self.keep.tolist():
-            if spans and index - spans[-1][1] <= gap_seconds * tokens_per_second:
-                spans[-1][1] = index + 1
-            else:
-                spans.append([index, index + 1])
-        return [(start / tokens_per_second, end / tokens_per_second) for start, end in spans]
+    def spans(self, clock: Clock, gap_seconds: float = 0.0) -> list[tuple[float, float]]:
+        """Kept audio as (start, end) in seconds; neighbours at most `gap_seconds` apart are joined.
+
+        Of tokens without an order in time, what several of them listen to counts once.
+        """
+        if isinstance(clock, Tensor):
+            return _joined(sorted(map(tuple, clock[self.keep].double().tolist())), gap_seconds)
+        steps = _joined([(float(index), index + 1.0) for index in self.keep.tolist()], gap_seconds * clock)
+        return [(start / clock, end / clock) for start, end in steps]
+
+
+def _joined(pieces: Iterable[tuple[float, float]], gap: float) -> list[tuple[float, float]]:
+    """Sorted pieces, those at most `gap` apart as one."""
+    joined: list[tuple[float, float]] = []
+    for start, end in pieces:
+        if joined and start - joined[-1][1] <= gap:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def kept_count(total: int, prune_rate: float) -> int:
@@ -140,9 +175,7 @@ def apply(prompt: SpeechPrompt, plan: Plan) -> SpeechPrompt:
     """Cut the prompt down to the plan: embeddings, positions and audio marks together."""
     if plan.total != prompt.audio_tokens:
         raise ValueError(f"the plan is for {plan.total} audio tokens, the prompt has {prompt.audio_tokens}")
-    device = prompt.is_audio.device
-    survives = ~prompt.is_audio
-    survives[prompt.is_audio.nonzero().squeeze(1)[plan.keep.to(device)]] = True
+    survives = survivors(prompt.is_audio, plan)
     positions = prompt.position_ids
     if plan.positions == "renumbered":
         positions = _without_gaps(positions, survives)
@@ -151,7 +184,15 @@ def apply(prompt: SpeechPrompt, plan: Plan) -> SpeechPrompt:
         embeddings=prompt.embeddings[survives],
         position_ids=positions[..., survives],
         is_audio=prompt.is_audio[survives],
+        token_times=None if prompt.token_times is None else lambda: cast(Tensor, prompt.clock)[plan.keep],
     )
+
+
+def survivors(is_audio: Bool[Tensor, " sequence"], plan: Plan) -> Bool[Tensor, " sequence"]:
+    """Which places of a sequence a plan leaves: all of the text, and the audio tokens that it keeps."""
+    survives = ~is_audio
+    survives[is_audio.nonzero().squeeze(1)[plan.keep.to(is_audio.device)]] = True
+    return survives
 
 
 def _without_gaps(positions: Tensor, survives: Tensor) -> Tensor:

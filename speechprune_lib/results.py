@@ -42,6 +42,7 @@ class Row(BaseModel):
     """One answer. rate and seed are None for what has none ("no-audio", "original"); answer is None if unreadable.
 
     seconds: measured times by name, which no two runs share: they count neither for equality nor in an export.
+    measures: of a free reply, by name (`free_replies.MEASURES`); empty for a choice.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +57,7 @@ class Row(BaseModel):
     correct: bool
     scores: tuple[Rounded, ...] = ()
     reply: str | None = None
+    measures: dict[str, Rounded] = {}
     tokens_total: int = Field(ge=0)
     tokens_kept: int = Field(ge=0)
     evidence_recall: Rounded | None = None
@@ -67,7 +69,7 @@ class Row(BaseModel):
 
     def lasting(self) -> dict[str, Any]:
         """Everything but the measured times."""
-        return self.model_dump(mode="json", exclude={"seconds"})
+        return self.model_dump(mode="json", exclude={"seconds"} if self.measures else {"seconds", "measures"})
 
 
 def row_key(
@@ -171,7 +173,7 @@ class ResultStore:
     def _refuse_another(self, row: Row) -> None:
         (text,) = self._db.execute("SELECT json FROM answers WHERE key = ?", [row.key]).fetchone()
         old, new = Row.model_validate_json(text).lasting(), row.lasting()
-        changes = {name: (old[name], new[name]) for name in new if old[name] != new[name]}
+        changes = {name: (old.get(name), new[name]) for name in new if old.get(name) != new[name]}
         if changes:
             raise ResultsError(
                 f"{self.path} already holds another answer for {row.key}: {changes} (old, new); ask missing() "

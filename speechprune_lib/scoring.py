@@ -46,6 +46,8 @@ def choose(
         raise ValueError(f"got the choices {list(choices)}, expected two or more to choose from")
     if scoring not in get_args(Scoring):
         raise ValueError(f"unknown scoring {scoring!r}, expected one of {', '.join(get_args(Scoring))}")
+    if scoring == "open":
+        raise ValueError("scoring 'open' chooses nothing: generate a reply, and compare it by `score_reply`")
     if scoring == "generate":
         reply = model.generate(prompt)
         return Choice(parse_letter(reply, choices), reply=reply)

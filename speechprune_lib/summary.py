@@ -42,7 +42,8 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
 
     `n` counts examples. Seeds answer the same examples, so they narrow no interval: `accuracy` is the mean over an
     example's seeds, then over examples; `low` and `high` are Wilson's 95 % interval at n (of the nearest whole number
-    right); `seed_spread` is the standard deviation of the seeds' accuracies, NaN for one seed. `unread` counts answers
+    right); of free replies, accuracy is the share that contains the answer, and `exact` and `f1` are the other measures'
+    means, NaN elsewhere. `seed_spread` is the standard deviation of the seeds' accuracies, NaN for one seed. `unread` counts answers
     that could not be read and count as wrong. Recall and tokens are means.
     """
     groups = rows.assign(order=rows["method"].map(_order)).groupby(
@@ -55,7 +56,7 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
 KEYS = ("method", "options", "rate")
 COLUMNS = (
     *("n", "seeds", "accuracy", "low", "high", "seed_spread"),
-    *("unread", "evidence_recall", "tokens_total", "tokens_kept"),
+    *("exact", "f1", "unread", "evidence_recall", "tokens_total", "tokens_kept"),
 )
 
 
@@ -72,7 +73,26 @@ def readable(summary: pd.DataFrame) -> pd.DataFrame:
             "evidence recall": summary["evidence_recall"].map(lambda share: "" if pd.isna(share) else f"{share:.2f}"),
         }
     )
+    if summary["f1"].notna().any():
+        table["exact (%)"] = (summary["exact"] * 100).map("{:.1f}".format)
+        table["F1"] = summary["f1"].map("{:.2f}".format)
     return table.set_index("method")
+
+
+def _measure(group: pd.DataFrame, name: str) -> float:
+    """A measure's mean over an example's seeds, then over examples; NaN where there is none."""
+    if "measures" not in group:
+        return float("nan")
+    return float(
+        group["measures"].map(lambda measures: measures.get(name)).astype(float).groupby(group["example"]).mean().mean()
+    )
+
+
+def _unread(group: pd.DataFrame) -> int:
+    """Answers that could not be read: no option named, or, of free replies, nothing said."""
+    if group["scoring"].iloc[0] == "open":
+        return int((group["reply"].fillna("").str.strip() == "").sum())
+    return int(group["answer"].isna().sum())
 
 
 def _line(group: pd.DataFrame) -> dict[str, Any]:
@@ -86,7 +106,9 @@ def _line(group: pd.DataFrame) -> dict[str, Any]:
         "low": low,
         "high": high,
         "seed_spread": float(of_seed.std(ddof=1)),
-        "unread": int(group["answer"].isna().sum()),
+        "exact": _measure(group, "exact"),
+        "f1": _measure(group, "f1"),
+        "unread": _unread(group),
         "evidence_recall": float(group["evidence_recall"].mean()),
         "tokens_total": float(group["tokens_total"].astype(float).mean()),
         "tokens_kept": float(group["tokens_kept"].astype(float).mean()),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from fake_model import FakeModel, make_examples
 
-from speechprune_lib import audio
+from speechprune_lib import audio, load_benchmark
 from speechprune_lib.conditions import conditions
 from speechprune_lib.evaluate import evaluate, open_store
 from speechprune_lib.models.base import SpeechModel
@@ -287,3 +287,60 @@ def test_the_fake_is_a_whole_speech_model():
 def test_the_table_for_people_names_a_methods_options(examples):
     table = run(FakeModel(), examples[:1], methods=["phase1:temperature=0.1", "rap"])
     assert [*dict.fromkeys(readable(summarize(table)).index)] == ["rap", "phase1:temperature=0.1"]
+
+
+def opened(example, *references):
+    return replace(example, choices=(), answer=None, references=references)
+
+
+def test_open_questions_are_answered_freely(examples, path):
+    asked = [opened(examples[0], "Ann", "Anna"), opened(examples[1], "a dog")]
+    table = run(FakeModel(reply="It was Anna."), asked, path, methods=["everything", "rap"])
+    assert set(table["scoring"]) == {"open"} and table["answer"].isna().all()
+    first = table[table["example"] == "clip0"].iloc[0]
+    assert first["reply"] == "It was Anna." and bool(first["correct"])
+    assert first["measures"] == {"contains": 1.0, "exact": 0.0, "f1": 0.5}  # 2 * 1 / (3 + 1)
+    summary = summarize(table)
+    assert summary["accuracy"].tolist() == [0.5, 0.5, 0.5] and summary["f1"].tolist() == [0.25] * 3
+    assert summary["exact"].tolist() == [0.0] * 3 and summary["unread"].tolist() == [0] * 3
+    assert list(readable(summary).columns)[-2:] == ["exact (%)", "F1"]
+    assert read_rows(path)["measures"].tolist() == table["measures"].tolist()
+
+
+def test_open_rows_survive_their_export(examples, path, tmp_path):
+    run(FakeModel(reply="Ann"), [opened(examples[0], "Ann")], path, methods=["everything"])
+    with ResultStore(path) as store:
+        out = store.export_jsonl(tmp_path / "open.jsonl")
+    row = read_rows(out).iloc[0]
+    assert row["measures"]["exact"] == 1.0 and row["reply"] == "Ann"
+
+
+def test_choices_can_be_asked_openly(examples):
+    """The right choice's text is then what the reply is compared with, and no choice is shown."""
+    table = run(FakeModel(reply="Bob"), examples, methods=["everything"], scoring="open")
+    assert table["correct"].tolist() == [example.choices[example.answer] == "Bob" for example in examples]
+    assert all(
+        not measures["exact"] or right for measures, right in zip(table["measures"], table["correct"], strict=True)
+    )
+
+
+def test_an_empty_reply_is_unread(examples):
+    table = run(FakeModel(reply=""), [opened(examples[0], "Ann")], methods=["everything"])
+    assert summarize(table)["unread"].tolist() == [1]
+
+
+def test_open_questions_know_no_letters(examples):
+    with pytest.raises(ValueError, match=r"clip0 has no choices, so it cannot be scored by 'letter'"):
+        run(FakeModel(), [opened(examples[0], "Ann")], methods=["everything"], scoring="letter")
+    with pytest.raises(ValueError, match="clip0 has no choices"):
+        run(FakeModel(), [opened(examples[0], "Ann"), examples[1]], methods=["everything"])
+
+
+@pytest.mark.parametrize("split", ["open", "absent", "long"])
+def test_every_split_of_spiral_mini_can_be_evaluated(split, path):
+    """One question each: free replies, questions without a key sentence, minutes of audio."""
+    every = load_benchmark("spiral-mini", split)
+    one = next(example for example in every if bool(example.key_spans) != (split == "absent"))
+    table = run(FakeModel(), [one], path, methods=["everything", "speechprune"])
+    assert len(table) == 3 and (table["tokens_total"] > 750).all()
+    assert table["evidence_recall"].isna().all() == (split == "absent")

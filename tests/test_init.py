@@ -12,7 +12,7 @@ def test_every_public_name_is_there():
     for name in speechprune_lib.__all__:
         assert getattr(speechprune_lib, name) is not None
     assert callable(speechprune_lib.evaluate)  # the function, not the module of its name
-    assert len(speechprune_lib.__all__) <= 32
+    assert len(speechprune_lib.__all__) <= 36
 
 
 def test_the_door_opens_without_the_heavy_rooms():

@@ -34,6 +34,11 @@ def plans() -> dict[str, Plan]:
     return {"original": Plan(torch.arange(300), 500), "rap": Plan(torch.arange(0, 500, 3), 500)}
 
 
+def times(tokens: int) -> torch.Tensor:
+    start = torch.rand(tokens, generator=torch.Generator().manual_seed(0)) * 20
+    return torch.stack([start, start + 0.02], dim=1)
+
+
 def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).random(shape).astype(np.float32)
 
@@ -43,6 +48,11 @@ FIGURES = {
     "recall": lambda: plots.recall_by_rate(summary()),
     "timeline": lambda: plots.kept_timeline(plans(), 25.0),
     "timeline with similarity": lambda: plots.kept_timeline(plans(), 25.0, KEY, noise(20).tolist()),
+    "sound": lambda: plots.sound_timeline(noise(20 * 16_000) - 0.5, 16_000, plans(), 25.0),
+    "sound of a span with words": lambda: plots.sound_timeline(
+        noise(20 * 16_000) - 0.5, 16_000, plans(), 25.0, (3.0, 9.0), [("early", 1.0, 1.5), ("now", 4.0, 4.4)]
+    ),
+    "tokens without an order in time": lambda: plots.kept_timeline(plans(), times(500)),
     "seconds": lambda: plots.seconds_bars(noise(20).tolist(), [15.0] * 20, KEY),
     "attention": lambda: plots.attention_heatmap(noise(30, 30), noise(30).tolist(), start=100),
     "key places": lambda: plots.key_places([("lecture", 90.0, 40.0, 44.0), ("meeting", 80.0, 10.0, 13.0)]),

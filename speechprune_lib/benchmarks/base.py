@@ -66,6 +66,11 @@ class Example:
         """Characters of every choice: the longest is what many who do not know the answer pick."""
         return [len(choice) for choice in self.choices]
 
+    @property
+    def answer_forms(self) -> tuple[str, ...]:
+        """What a free reply may say: the references of an open question, else the right choice's text."""
+        return self.references if self.answer is None else (self.choices[self.answer],)
+
     def waveform(self) -> Waveform:
         """The recording, mono at 16 kHz. Raises ValueError where the benchmark was read without recordings."""
         if self.audio_path is None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from .base import SpeechModel
+from .loading import loading_here
 
 MODEL_VARIABLE = "SPEECHPRUNE_MODEL"
-LARGE_GPU_BYTES = 20 * 2**30
-"""Memory from which "auto" takes Qwen2-Audio: 15.6 GiB of weights, and room for minutes of audio."""
 
 
 # Importing transformers takes seconds: only whoever loads a model waits for it.
@@ -28,27 +28,74 @@ def _qwen2_audio(**options: Any) -> SpeechModel:
     return load_qwen2_audio(**options)
 
 
-MODELS: dict[str, Callable[..., SpeechModel]] = {"mini": _mini, "qwen2-audio": _qwen2_audio}
+def _qwen2_audio_base(**options: Any) -> SpeechModel:
+    from .qwen2_audio import load_qwen2_audio
+    from .rows import QWEN2_AUDIO_BASE
+
+    return load_qwen2_audio(row=QWEN2_AUDIO_BASE, **options)
+
+
+def _diva(**options: Any) -> SpeechModel:
+    from .diva import load_diva
+
+    return load_diva(**options)
+
+
+def _any(**options: Any) -> SpeechModel:
+    from .any_model import load_any
+
+    return load_any(**options)
+
+
+MODELS: dict[str, Callable[..., SpeechModel]] = {
+    "mini": _mini,
+    "qwen2-audio": _qwen2_audio,
+    "qwen2-audio-base": _qwen2_audio_base,
+    "diva": _diva,
+}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The model that "auto" stands for on this computer, and why; printed, both in one sentence."""
+
+    model: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.reason}"
 
 
 def load_model(name: str = "auto", device: str | torch.device = "auto", **options: Any) -> SpeechModel:
-    """A model by its row of `MODELS`.
+    """A model by its row of `MODELS`, or, by a name of the hub or a folder's path (with a "/"), any of `FAMILIES`.
 
-    "auto" takes Qwen2-Audio on a GPU of at least 20 GiB and the mini model anywhere else, unless the environment
-    variable SPEECHPRUNE_MODEL names one; device "auto" is the GPU if there is one.
+    "auto" is what `auto_profile` finds: Qwen2-Audio on a GPU that holds it, the mini model anywhere else, unless the
+    environment variable SPEECHPRUNE_MODEL names one; device "auto" is the GPU if there is one.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
-    chosen = _auto(device) if name == "auto" else name
+    device = _device(device)
+    chosen = auto_profile(device).model if name == "auto" else name
+    if "/" in chosen:
+        return _any(device=device, source=chosen, **options)
     if chosen not in MODELS:
-        raise ValueError(f"unknown model {chosen!r}, expected auto or one of {', '.join(MODELS)}")
+        raise ValueError(f"unknown model {chosen!r}, expected auto or one of {', '.join(MODELS)}, or hub/name")
     return MODELS[chosen](device=device, **options)
 
 
-def _auto(device: torch.device) -> str:
+def auto_profile(device: str | torch.device = "auto") -> Profile:
+    """What "auto" loads here, by the GPU's memory, and what the choice costs."""
     if named := os.environ.get(MODEL_VARIABLE):
-        return named
-    large = device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory >= LARGE_GPU_BYTES
-    return "qwen2-audio" if large else "mini"
+        return Profile(named, f"named by {MODEL_VARIABLE}")
+    device = _device(device)
+    if device.type != "cuda":
+        return Profile("mini", "no GPU here; a small model, whose answers are those of a small model")
+    try:
+        return Profile("qwen2-audio", loading_here(device).reason)
+    except ValueError as error:
+        return Profile("mini", str(error))
 
 
-__all__ = ["MODELS", "SpeechModel", "load_model"]
+def _device(device: str | torch.device) -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
+
+
+__all__ = ["MODELS", "Profile", "SpeechModel", "auto_profile", "load_model"]

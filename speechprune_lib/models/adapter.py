@@ -6,62 +6,26 @@ stops. The prompt can then be pruned, and the same model decodes what is left. N
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
 from typing import Any, Literal, final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
-from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase, WhisperFeatureExtractor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, WhisperFeatureExtractor
 
 from ..audio import SAMPLE_RATE_HZ, SAMPLES_PER_TOKEN, as_waveform, audio_tokens, windows
-from ..prompt import FirstAttention, Plan, SpeechPrompt, apply
-from .base import SpeechModel
+from ..prompt import Plan, SpeechPrompt, apply
+from .decoding import DecodingModel
+from .door import decoder_input
 from .rows import ModelRow
 
 LongAudio = Literal["joined", "spans"]
 """Audio over 30 s: its windows' tokens in one audio span, or a span of its own for each window."""
 
-# Greedy, whatever sampling a checkpoint's own generation config suggests.
-_GREEDY: dict[str, Any] = {
-    "do_sample": False,
-    "num_beams": 1,
-    "temperature": None,
-    "top_k": None,
-    "top_p": None,
-    "repetition_penalty": 1.0,
-}
-
-
-class _AtTheDoor(Exception):
-    """Raised by the hook, so that the decoder never runs."""
-
-
-@contextmanager
-def decoder_input(model: PreTrainedModel) -> Iterator[dict[str, Any]]:
-    """Inside the block, a call of `model` ends at its text decoder, whose keyword arguments appear in the dict."""
-    arguments: dict[str, Any] = {}
-
-    def take(_module: torch.nn.Module, _args: tuple, kwargs: dict[str, Any]) -> None:
-        arguments.update(kwargs)
-        raise _AtTheDoor
-
-    hook = model.get_decoder().register_forward_pre_hook(take, with_kwargs=True)
-    try:
-        yield arguments
-    except _AtTheDoor:
-        pass
-    finally:
-        hook.remove()
-
 
 @final
-class TransformersSpeechModel(SpeechModel):
+class TransformersSpeechModel(DecodingModel):
     """A speech LLM of transformers with a Whisper-style encoder of 30 s windows, and what its row says of it."""
 
     def __init__(
@@ -82,8 +46,7 @@ class TransformersSpeechModel(SpeechModel):
         self.row, self.name, self.revision, self.long_audio = row, row.name, revision, long_audio
         self.tokens_per_second = row.tokens_per_second
         self.instruction, self.default_scoring = row.instructions, row.default_scoring
-        self.model: Any = model.eval()  # transformers declares unions for its parts that no use of them narrows
-        self.tokenizer: Any = tokenizer
+        self.model, self.tokenizer = model.eval(), tokenizer
         self.extractor = extractor
         table = self.model.get_input_embeddings().weight
         self.device, self.dtype = table.device, table.dtype
@@ -92,10 +55,7 @@ class TransformersSpeechModel(SpeechModel):
     def prepare(
         self, audio: np.ndarray | None, question: str, *, instruction: str, transcript: str | None = None
     ) -> SpeechPrompt:
-        if audio is not None and transcript is not None:
-            raise ValueError("got audio and a transcript, expected at most one: the transcript stands in for the audio")
-        if not question.strip():
-            raise ValueError("the question is empty: ask something about the recording")
+        self.check_request(audio, question, instruction, transcript)
         inputs = self.model_inputs(audio, instruction, transcript)
         with decoder_input(self.model) as arguments:
             self.model(**inputs, use_cache=False)
@@ -110,104 +70,15 @@ class TransformersSpeechModel(SpeechModel):
             if self.row.audio_token in text:
                 raise ValueError(f"the text holds the audio placeholder {self.row.audio_token!r}: take it out")
         pieces = [] if audio is None else _windows(as_waveform(audio, SAMPLE_RATE_HZ))
-        middle = "" if transcript is None else self.row.transcript_span.replace("{transcript}", transcript)
-        text = self.row.before + self._spans([audio_tokens(len(p)) for p in pieces]) + middle
-        text += self.row.after.replace("{instruction}", instruction)
+        text = self.prompt_text([audio_tokens(len(piece)) for piece in pieces], instruction, transcript)
         ids = torch.tensor([self.token_ids(text)], device=self.device)
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         return inputs | (self._features(pieces) if pieces else {})
 
-    def decoder_inputs(self, prompt: SpeechPrompt) -> dict[str, Tensor]:
-        """The prompt as the decoder takes it, a batch of one.
-
-        The mask says "attend to all": without one (and without a cache) transformers takes every jump of the
-        positions, which pruning leaves behind, for the border between two packed sequences.
-        """
-        limit = self._decoder.config.max_position_embeddings
-        if prompt.position_ids.numel() and prompt.position_ids.max() >= limit:
-            warnings.warn(f"the prompt reaches beyond the {limit} positions that {self.name} knows", stacklevel=3)
-        return {
-            "inputs_embeds": prompt.embeddings[None],
-            "attention_mask": torch.ones_like(prompt.is_audio, dtype=torch.long)[None],
-            "position_ids": prompt.position_ids[None],
-        }
-
-    @torch.no_grad()
-    def next_logits(self, prompt: SpeechPrompt) -> Float[Tensor, " vocabulary"]:
-        hidden = self._decoder(**self.decoder_inputs(prompt), use_cache=False).last_hidden_state
-        return self._logits(hidden[0, -1])
-
-    @torch.no_grad()
-    def option_scores(self, prompt: SpeechPrompt, options: Sequence[str]) -> Float[Tensor, " options"]:
-        replies = [torch.tensor(self.token_ids(option), device=self.device) for option in options]
-        if not replies or any(len(reply) == 0 for reply in replies):
-            raise ValueError(f"expected options that are not empty, got {list(options)!r}")
-        prefix = self._decoder(**self.decoder_inputs(prompt), use_cache=True)
-        padded = pad_sequence(replies, batch_first=True)
-        first = self._logits(prefix.last_hidden_state[:, -1:]).expand(len(replies), 1, -1)
-        logits = torch.cat([first, self._logits_after(prompt, prefix.past_key_values, padded[:, :-1])], dim=1)
-        of_token = logits.log_softmax(-1).gather(-1, padded[..., None]).squeeze(-1)
-        return torch.stack([scores[: len(reply)].mean() for scores, reply in zip(of_token, replies, strict=True)])
-
-    @torch.no_grad()
-    def generate(self, prompt: SpeechPrompt, max_new_tokens: int = 32) -> str:
-        padding = self.tokenizer.pad_token_id
-        ids = self.model.generate(
-            **self.decoder_inputs(prompt), max_new_tokens=max_new_tokens, pad_token_id=padding, **_GREEDY
-        )
-        return self.decode(ids[0].tolist()).strip()
-
-    def token_ids(self, text: str) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True)
-
-    @torch.no_grad()
-    def nearest_words(self, embeddings: Float[Tensor, "audio dim"]) -> list[str]:
-        table = torch.nn.functional.normalize(self.model.get_input_embeddings().weight, dim=-1)
-        similarity = torch.nn.functional.normalize(embeddings, dim=-1) @ table.T
-        return [self.decode([token]).strip() for token in similarity.argmax(-1).tolist()]
-
-    def first_attention(self) -> FirstAttention:
-        """The projections that phase 2 binarizes: one object a model, so that it takes their signs once."""
-        return self._first_attention
-
-    @cached_property
-    def _first_attention(self) -> FirstAttention:
-        layer, shape = self._decoder.layers[0], self._decoder.config
-        return FirstAttention(
-            query_weight=layer.self_attn.q_proj.weight.detach(),
-            key_weight=layer.self_attn.k_proj.weight.detach(),
-            query_heads=shape.num_attention_heads,
-            key_heads=shape.num_key_value_heads,
-            normalize=torch.no_grad()(layer.input_layernorm.forward),
-        )
-
-    @property
-    def _decoder(self) -> Any:
-        return self.model.get_decoder()
-
-    def _logits(self, hidden: Float[Tensor, "*shape dim"]) -> Float[Tensor, "*shape vocabulary"]:
-        return self.model.get_output_embeddings()(hidden).float()
-
-    def _logits_after(
-        self, prompt: SpeechPrompt, cache: Cache, replies: Int[Tensor, "options tokens"]
-    ) -> Float[Tensor, "options tokens vocabulary"]:
-        """Logits behind each token of the replies. They are padded on the right, where no earlier token looks."""
-        options, tokens = replies.shape
-        if tokens == 0:
-            return torch.empty(options, 0, self._decoder.config.vocab_size, device=self.device)
-        cache.batch_repeat_interleave(options)
-        steps = torch.arange(1, tokens + 1, device=self.device)
-        hidden = self._decoder(
-            inputs_embeds=self.model.get_input_embeddings()(replies),
-            attention_mask=torch.ones(options, len(prompt.is_audio) + tokens, dtype=torch.long, device=self.device),
-            position_ids=(prompt.position_ids[-1] + steps).expand(options, -1),
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state
-        return self._logits(hidden)
+    def prompt_text(self, counts: list[int], instruction: str, transcript: str | None = None) -> str:
+        """The whole prompt as text, with the placeholders of windows that have so many audio tokens."""
+        middle = "" if transcript is None else self.row.transcript_span.replace("{transcript}", transcript)
+        return self.row.before + self._spans(counts) + middle + self.row.after.replace("{instruction}", instruction)
 
     def _features(self, pieces: list[np.ndarray]) -> dict[str, Tensor]:
         features = self.extractor(

@@ -15,8 +15,10 @@ from torch import Tensor
 
 from ..prompt import SpeechPrompt
 
-Scoring = Literal["letter", "generate", "likelihood", "likelihood-minus-no-audio"]
-"""How an answer is read out of a model; the first two show the lettered choices, the likelihoods do not."""
+Scoring = Literal["letter", "generate", "likelihood", "likelihood-minus-no-audio", "open"]
+"""How an answer is read out of a model; the first two show the lettered choices, the others do not.
+
+"open" is a free reply, compared with the forms in which the answer may be put."""
 
 SHOWS_CHOICES: tuple[Scoring, ...] = ("letter", "generate")
 
@@ -50,14 +52,15 @@ def lettered(choices: Sequence[str]) -> str:
 class SpeechModel(ABC):
     """A speech LLM, as the rest of the library sees it.
 
-    `revision` identifies the weights, for the run card; `tokens_per_second` counts audio tokens before any pruning.
+    `revision` identifies the weights, for the run card; `tokens_per_second` counts audio tokens before any pruning, and
+    is None for a model whose audio tokens have no order in time.
     """
 
     name: str
     revision: str
     device: torch.device
     dtype: torch.dtype
-    tokens_per_second: float
+    tokens_per_second: float | None
     default_scoring: Scoring
     instruction: Instructions
 

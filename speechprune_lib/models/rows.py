@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .base import Instructions, Scoring
 
@@ -12,7 +12,8 @@ class ModelRow:
     """One speech LLM. The prompt is `before`, then audio or transcript or nothing, then `after`.
 
     `audio_token` is the placeholder that the model swaps for an audio token each. `{number}` counts a prompt's audio
-    spans from 1, `{audio}` becomes the placeholders, `{transcript}` and `{instruction}` the texts.
+    spans from 1, `{audio}` becomes the placeholders, `{transcript}` and `{instruction}` the texts. `source` tells where
+    the wording comes from; `revision` is the commit of the hub's files.
     """
 
     name: str
@@ -25,11 +26,15 @@ class ModelRow:
     tokens_per_second: float
     instructions: Instructions
     default_scoring: Scoring
+    source: str
+    revision: str = "main"
 
 
 QWEN2_AUDIO = ModelRow(
     name="qwen2-audio",
     hub_id="Qwen/Qwen2-Audio-7B-Instruct",
+    revision="0a095220c30b7b31434169c3086508ef3ea5bf0a",
+    source="the chat template of transformers' Qwen2AudioProcessor; the instructions are this project's",
     audio_token="<|AUDIO|>",
     before="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
     audio_span="Audio {number}: <|audio_bos|>{audio}<|audio_eos|>\n",
@@ -43,8 +48,25 @@ QWEN2_AUDIO = ModelRow(
     default_scoring="letter",
 )
 
+QWEN2_AUDIO_BASE = replace(
+    QWEN2_AUDIO,
+    name="qwen2-audio-base",
+    hub_id="Qwen/Qwen2-Audio-7B",
+    revision="dd84470756e6277a71d4d7188773a43cde92696e",
+    source="the example of the model's page: audio, then text, no turns; the instructions are this project's",
+    before="",
+    audio_span="<|audio_bos|>{audio}<|audio_eos|>",
+    transcript_span="{transcript}\n",
+    after="{instruction}",
+    instructions=Instructions(
+        open="Question: {question}\nAnswer:",
+        choice="Question: {question}\n{choices}\nAnswer with the option's letter. Answer:",
+    ),
+)
+
 MINI = ModelRow(
     name="mini",
+    source="SmolLM2's chat template, as the model was trained",
     hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
     audio_token="<empty_output>",  # a reserved token that text never holds; its own embedding is never used
     before=(

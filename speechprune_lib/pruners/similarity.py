@@ -27,7 +27,7 @@ SMALLEST = torch.finfo(torch.float64).tiny
 class SimilarityPhase:
     """Phase 1, Eqs. 4-9: a budget for every frame, and each frame's tokens most similar to the question.
 
-    A frame is round(tokens_per_second * frame_seconds) tokens, at least one. `temperature` divides the frames' scores
+    A frame is `SpeechPrompt.frame_size` tokens: those of `frame_seconds`, or a group of tokens without time. `temperature` divides the frames' scores
     before the softmax of Eq. 6 (the paper's: 1). `budget_rule` "literal" is Eq. 7, and then **the plan may keep fewer
     tokens than asked for**; "exact" keeps exactly as many (see `frame_budget`). `last_frame` is what becomes of a last
     frame that is short (see `frame_scores`).
@@ -62,7 +62,7 @@ class SimilarityPhase:
         if count >= prompt.audio_tokens:
             return torch.arange(prompt.audio_tokens, device=prompt.embeddings.device)
         scores = similarity(prompt.audio, prompt.question, self.match)
-        frame_tokens = max(1, round(prompt.tokens_per_second * self.frame_seconds))
+        frame_tokens = prompt.frame_size(self.frame_seconds)
         frames = frame_scores(scores, frame_tokens, self.last_frame, self.frame_best)
         sizes = frame_sizes(len(scores), frame_tokens, scores.device)
         budgets = frame_budget(frames, sizes, count, self.temperature, self.budget_rule)

@@ -10,8 +10,11 @@ import torch
 from transformers import Qwen2AudioProcessor
 
 from speechprune_lib.audio import AudioError, audio_tokens
-from speechprune_lib.models.adapter import TransformersSpeechModel, decoder_input
+from speechprune_lib.models.adapter import TransformersSpeechModel
+from speechprune_lib.models.door import decoder_input
+from speechprune_lib.plug_in import prune
 from speechprune_lib.prompt import Plan, apply
+from speechprune_lib.pruners import get_method
 
 QUESTION = "What is it?"
 INSTRUCTION = "Question: What is it?\nAnswer in a few words."
@@ -159,6 +162,9 @@ def test_inputs_are_those_of_transformers_own_processor(qwen, noise):
     assert set(ours) == set(theirs)
     for name, tensor in ours.items():
         assert torch.equal(tensor, theirs[name]), name
+    with decoder_input(qwen.model) as arguments, torch.no_grad():
+        qwen.model(**theirs)
+    assert torch.equal(arguments["inputs_embeds"][0], prepared(qwen, noise(12.345)).embeddings)
 
 
 def test_audio_tower_runs_once_a_prompt_and_the_decoder_never(model, noise):
@@ -224,6 +230,8 @@ def test_first_attention_with_grouped_queries(model, noise):
 def test_bad_prompts_say_what_to_do(model, noise):
     with pytest.raises(ValueError, match="question is empty"):
         model.prepare(noise(0.2), "  ", instruction=INSTRUCTION)
+    with pytest.raises(ValueError, match="has 12000 tokens, .* reads 8192 in all"):
+        model.prepare(noise(0.2), "who " * 3000, instruction=INSTRUCTION)
     with pytest.raises(ValueError, match="at most one"):
         prepared(model, noise(0.2), transcript="both")
     with pytest.raises(ValueError, match="placeholder"):
@@ -260,3 +268,29 @@ def test_generation_ignores_a_checkpoints_sampling(qwen, noise, capfd):
     finally:
         config.update(do_sample=None, temperature=None, top_p=None, top_k=None, repetition_penalty=None)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("positions", ["original", "renumbered"])
+def test_the_plug_in_and_the_adapter_agree(model, noise, positions):
+    """The same audio tokens cut in the prompt, and inside the model's own generate; fractional positions too."""
+    audio = noise(31.0)
+    pruner = get_method("speechprune", budget=400, positions=positions)
+    prompt = prepared(model, audio)
+    plan = pruner.plan(prompt, 0.5)
+    with prune(model.model, model.tokenizer, QUESTION, rate=0.5, method=pruner) as pruning:
+        inputs = model.model_inputs(audio, INSTRUCTION)
+        ids = model.model.generate(**inputs, max_new_tokens=6, do_sample=False)
+    assert torch.equal(pruning.plans[0].keep, plan.keep)
+    new = ids[0, inputs["input_ids"].shape[1] :].tolist()
+    assert model.decode(new).strip() == model.generate(apply(prompt, plan), 6)
+
+
+def test_several_prompts_in_one_pass(model, noise):
+    """Of unequal lengths, pruned and whole."""
+    prompts = [prepared(model, noise(seconds)) for seconds in (0.5, 31.0)]
+    prompts.append(every_other(prompts[1], "original"))
+    together = model.next_logits_of(prompts)
+    alone = torch.stack([model.next_logits(prompt) for prompt in prompts])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
+    with pytest.raises(ValueError, match="got no prompts"):
+        model.next_logits_of([])

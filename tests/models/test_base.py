@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from speechprune_lib import models
-from speechprune_lib.models import MODELS, load_model
+from speechprune_lib.models import MODELS, auto_profile, load_model, loading
 from speechprune_lib.models.base import lettered
-from speechprune_lib.models.rows import MINI, QWEN2_AUDIO
+from speechprune_lib.models.rows import MINI, QWEN2_AUDIO, QWEN2_AUDIO_BASE
 
 CHOICES = ["Tea", "Coffee {question}"]
 
@@ -21,7 +21,7 @@ def test_the_minis_instructions():
     assert ask("Who?", [], "generate") == ask("Who?", CHOICES, "likelihood-minus-no-audio")
 
 
-@pytest.mark.parametrize("row", [MINI, QWEN2_AUDIO])
+@pytest.mark.parametrize("row", [MINI, QWEN2_AUDIO, QWEN2_AUDIO_BASE])
 def test_every_row_can_ask(row):
     assert "Who {choices}?" in row.instructions("Who {choices}?", CHOICES, row.default_scoring)
     assert row.audio_span.count("{audio}") == 1 and row.after.count("{instruction}") == 1
@@ -60,14 +60,35 @@ def test_auto_is_what_the_environment_names(asked, monkeypatch):
     monkeypatch.setenv(models.MODEL_VARIABLE, "qwen2-audio")
     load_model(device="cpu")
     assert asked[0][0] == "qwen2-audio"
+    assert str(auto_profile()) == "qwen2-audio: named by SPEECHPRUNE_MODEL"
 
 
-@pytest.mark.parametrize(("gigabytes", "chosen"), [(15, "mini"), (24, "qwen2-audio")])
-def test_auto_counts_gpu_memory(asked, monkeypatch, gigabytes, chosen):
-    properties = type("Properties", (), {"total_memory": gigabytes * 2**30})
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+@pytest.fixture
+def gpu(monkeypatch):
+    """A GPU of so much memory, without bitsandbytes."""
+
+    def make(gigabytes: float, capability=(8, 9)) -> None:
+        properties = type("Properties", (), {"total_memory": round(gigabytes * 1e9)})
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+        monkeypatch.setattr(loading, "find_spec", lambda _: None)
+
+    return make
+
+
+@pytest.mark.parametrize(("gigabytes", "chosen"), [(15.6, "mini"), (22, "qwen2-audio"), (80, "qwen2-audio")])
+def test_auto_counts_gpu_memory(asked, gpu, gigabytes, chosen):
+    gpu(gigabytes)
     load_model(device="cuda")
     assert asked == [(chosen, {"device": torch.device("cuda")})]
+
+
+def test_the_profile_says_why(asked, gpu):
+    assert str(auto_profile("cpu")).startswith("mini: no GPU here")
+    gpu(24)
+    assert str(auto_profile("cuda")) == "qwen2-audio: 16-bit weights, as published, 16.8 GB of the GPU's 24.0 GB"
+    gpu(15.6, (7, 5))
+    assert "int8 and nf4 need bitsandbytes" in str(auto_profile("cuda"))
 
 
 def test_an_unknown_model_is_refused():

@@ -83,11 +83,31 @@ class WhisperTinyEn(Recognizer):
 
     def transcribe(self, waveform: Waveform) -> str:
         _refuse_long(waveform)
+        ids, *_ = self._heard(waveform)
+        return _tiny(self.threads)[2].decode(ids, skip_special_tokens=True).strip()
+
+    def timed_tokens(self, waveform: Waveform, mel_frames: int) -> tuple[list[str], list[int]]:
+        """Tokens as text, and the encoder frame (20 ms) at which each begins, by the model's own alignment heads."""
+        _refuse_long(waveform)
+        ids, features, begin = self._heard(waveform)
+        _, model, tokenizer = _tiny(self.threads)
+        if not ids:
+            return [], []
+        (path,) = (result.alignments for result in model.align(features, begin[:1], [ids], [mel_frames]))
+        begins: dict[int, int] = {}
+        for token, frame in path:
+            begins.setdefault(token, frame)
+        return [tokenizer.decode([token]) for token in ids], [begins.get(place, 0) for place in range(len(ids))]
+
+    def _heard(self, waveform: Waveform) -> tuple[list[int], Any, list[int]]:
+        """The likeliest tokens, the features, and what the model was begun with."""
         extractor, model, tokenizer = _tiny(self.threads)
         features = extractor(waveform, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
         begin = [tokenizer.token_to_id(token) for token in ("<|startoftranscript|>", "<|notimestamps|>")]
-        found = model.generate(_ctranslate2().StorageView.from_array(features), [begin], beam_size=1)
-        return tokenizer.decode(found[0].sequences_ids[0], skip_special_tokens=True).strip()
+        view = _ctranslate2().StorageView.from_array(features)
+        found = model.generate(view, [begin], beam_size=1)
+        end = tokenizer.token_to_id("<|endoftext|>")
+        return [token for token in found[0].sequences_ids[0] if token < end], view, begin
 
 
 def _refuse_long(waveform: Waveform) -> None:
