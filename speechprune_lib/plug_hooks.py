@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -52,6 +52,7 @@ class Hooks:
         self.model, self.family, self.pruner, self.rate, self.seed = model, family, pruner, rate, seed
         self.windows, self.questions = windows, questions
         self.placeholder = placeholder_id(model, family)
+        self.first_attention = cache(partial(first_attention, model.get_decoder()))  # its signs are taken once
         self.pruning = Pruning(family.tokens_per_second)
         self.coming: tuple[Bool[Tensor, "batch sequence"], Bool[Tensor, "batch sequence"]] | None = None
         self.shorter: _Shorter | None = None
@@ -147,7 +148,7 @@ class Hooks:
             is_audio=is_audio,
             question=self._question(row, batch).to(embeddings.device),
             tokens_per_second=self.family.tokens_per_second,
-            first_attention=partial(first_attention, self.model.get_decoder()),
+            first_attention=self.first_attention,
         )
 
     def _plan(self, prompt: SpeechPrompt, row: int) -> Plan:
