@@ -39,6 +39,9 @@ def trial(
     size: Annotated[str, typer.Option(help="tiny, or real: the checkpoints' dimensions, where known")] = "tiny",
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     dtype: Annotated[str, typer.Option(help=", ".join(DTYPES))] = "float32",
+    windows: Annotated[
+        int, typer.Option(min=1, help="how often the family's seconds of audio, mostly 30, are repeated")
+    ] = 1,
 ) -> None:
     """Try speech LLMs with random weights: both identities, and with real dimensions the time. Nothing is fetched."""
     from .models.random_shapes import Size
@@ -54,7 +57,7 @@ def trial(
         numbers = DTYPES[dtype]
         chosen, trials = cast(Size, size), []
         for name in family or can_be_tried(chosen):
-            trials.append(try_family(name, chosen, device, numbers))
+            trials.append(try_family(name, chosen, device, numbers, windows))
             typer.echo(
                 f"{name:45} keep all {trials[-1].keep_all_difference:.1e}, masked {trials[-1].masked_difference:.1e}"
             )

@@ -48,8 +48,9 @@ def prune(
     audio of any length; or rate: the share of 750 removed. method: as `parse_method` reads it, or a pruner. windows:
     several audio spans in a prompt are one recording's windows; without it they are refused. Yields the `Pruning`.
 
-    The reply holds the whole prompt's ids in front, as it does without pruning. Raises ValueError for a model that has
-    no audio span, for a processor of another model (TypeError for none at all), and, when the model is called, for a prompt without audio.
+    The reply holds the whole prompt's ids in front, as it does without pruning. Of a model with LoRA, phase 2 reads the
+    weights under it. Raises ValueError for a model that has no audio span, for a processor of another model (TypeError
+    for none at all), and, when the model is called, for a prompt without audio or with more than one recording.
     """
     target = _speaker(model)
     if target in _PRUNED_NOW:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -393,3 +394,22 @@ def test_a_prompt_of_qwen2_audios_first_release_is_refused():
     grown = pytest.raises(ValueError, match=r"the prompt grew from \(1, 11\) to \(1, 760\) inside the model")
     with torch.no_grad(), prune(model, Letters(), QUESTION, keep=20), grown:
         model(**inputs)
+
+
+def test_a_model_with_lora_is_pruned_inside_its_wrapper():
+    peft = pytest.importorskip("peft")
+    lora = peft.LoraConfig(target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    wrapped = peft.get_peft_model(random_model(VOXTRAL), lora).eval()
+    inputs = random_inputs(VOXTRAL, wrapped.get_base_model())
+    with prune(wrapped, Letters(), QUESTION, keep=20) as pruning:
+        ours = generated(wrapped, inputs)
+    masked = masked_logits(wrapped.get_base_model(), inputs, ours.sequences, pruning.plans)
+    assert largest_difference(masked, ours.logits) < 5e-5
+
+
+def test_a_model_that_also_talks_is_pruned_in_its_thinker():
+    name = "Qwen2_5OmniThinkerForConditionalGeneration"
+    talking = SimpleNamespace(thinker=model_of(name))
+    with prune(talking, Letters(), QUESTION, keep=20) as pruning:
+        generated(talking.thinker, random_inputs(name, talking.thinker))
+    assert len(pruning.plans[0].keep) == 20
