@@ -69,11 +69,11 @@ class Profile:
 def load_model(name: str = "auto", device: str | torch.device = "auto", **options: Any) -> SpeechModel:
     """A model by its row of `MODELS`, or, by a name of the hub or a folder's path (with a "/"), any of `FAMILIES`.
 
-    "auto" is what `auto_profile` finds: Qwen2-Audio on a GPU that holds it, the mini model anywhere else, unless the
+    "auto" is what `profile_of` finds: Qwen2-Audio on a GPU that holds it, the mini model anywhere else, unless the
     environment variable SPEECHPRUNE_MODEL names one; device "auto" is the GPU if there is one.
     """
     device = _device(device)
-    chosen = auto_profile(device).model if name == "auto" else name
+    chosen = profile_of(name, device).model
     if "/" in chosen:
         return _any(device=device, source=chosen, **options)
     if chosen not in MODELS:
@@ -81,8 +81,10 @@ def load_model(name: str = "auto", device: str | torch.device = "auto", **option
     return MODELS[chosen](device=device, **options)
 
 
-def auto_profile(device: str | torch.device = "auto") -> Profile:
-    """What "auto" loads here, by the GPU's memory, and what the choice costs."""
+def profile_of(name: str = "auto", device: str | torch.device = "auto") -> Profile:
+    """What `load_model(name, device)` loads and why; for "auto" by the GPU's memory, with what the choice costs."""
+    if name != "auto":
+        return Profile(name, "as asked for")
     if named := os.environ.get(MODEL_VARIABLE):
         return Profile(named, f"named by {MODEL_VARIABLE}")
     device = _device(device)
@@ -98,4 +100,4 @@ def _device(device: str | torch.device) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
 
 
-__all__ = ["MODELS", "Profile", "SpeechModel", "auto_profile", "load_model"]
+__all__ = ["MODELS", "Profile", "SpeechModel", "load_model", "profile_of"]

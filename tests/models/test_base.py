@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from speechprune_lib import models
-from speechprune_lib.models import MODELS, auto_profile, load_model, loading
+from speechprune_lib.models import MODELS, load_model, loading, profile_of
 from speechprune_lib.models.base import lettered
 from speechprune_lib.models.rows import MINI, QWEN2_AUDIO, QWEN2_AUDIO_BASE
 
@@ -60,7 +60,8 @@ def test_auto_is_what_the_environment_names(asked, monkeypatch):
     monkeypatch.setenv(models.MODEL_VARIABLE, "qwen2-audio")
     load_model(device="cpu")
     assert asked[0][0] == "qwen2-audio"
-    assert str(auto_profile()) == "qwen2-audio: named by SPEECHPRUNE_MODEL"
+    assert str(profile_of()) == "qwen2-audio: named by SPEECHPRUNE_MODEL"
+    assert str(profile_of("mini")) == "mini: as asked for"
 
 
 @pytest.fixture
@@ -84,11 +85,11 @@ def test_auto_counts_gpu_memory(asked, gpu, gigabytes, chosen):
 
 
 def test_the_profile_says_why(asked, gpu):
-    assert str(auto_profile("cpu")).startswith("mini: no GPU here")
+    assert str(profile_of("auto", "cpu")).startswith("mini: no GPU here")
     gpu(24)
-    assert str(auto_profile("cuda")) == "qwen2-audio: 16-bit weights, as published, 16.8 GB of the GPU's 24.0 GB"
+    assert str(profile_of("auto", "cuda")) == "qwen2-audio: 16-bit weights, as published, 16.8 GB of the GPU's 24.0 GB"
     gpu(15.6, (7, 5))
-    assert "int8 and nf4 need bitsandbytes" in str(auto_profile("cuda"))
+    assert "int8 and nf4 need bitsandbytes" in str(profile_of("auto", "cuda"))
 
 
 def test_an_unknown_model_is_refused():
