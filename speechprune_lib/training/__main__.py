@@ -19,7 +19,7 @@ import typer
 from ..audio import SAMPLE_RATE_HZ
 from ..benchmarks import load_benchmark
 from ..models.mini.base_llm import base_llm
-from ..models.mini.load import ADAPTER, LOST_FRAMES
+from ..models.mini.load import ADAPTER, LOST_FRAMES, exported_projector
 from .align import AlignSettings
 from .align import align as train_connector
 from .corpus import Corpus
@@ -97,13 +97,21 @@ def align(
 
 
 @app.command()
-def hear(work: Work = WORK, device: Device = "cpu", workers: int = os.cpu_count() or 1) -> None:
+def hear(
+    work: Work = WORK,
+    device: Device = "cpu",
+    workers: int = os.cpu_count() or 1,
+    model: Annotated[
+        Path | None, typer.Option(help="a folder of exported parts, in place of what align trained")
+    ] = None,
+) -> None:
     """Test the connector on unseen text: in the training's voices, in a held-out voice, by a held-out engine; and on
     SPIRAL-mini's development recordings."""
     began, heard, encoder = time.time(), {}, _encoder().eval()
     encoder.to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
     llm, tokenizer = base_llm()
-    projector = projector_from(work / "align.pt", llm.config.hidden_size)
+    width = llm.config.hidden_size
+    projector = projector_from(work / "align.pt", width) if model is None else exported_projector(model, width)
     for group in GROUPS:
         corpus = Corpus(work / "heard" / group)
         speak_corpus(corpus.root, range(len(passage_files())), workers, test_of=group)
@@ -115,7 +123,7 @@ def hear(work: Work = WORK, device: Device = "cpu", workers: int = os.cpu_count(
     heard["spiral-mini dev"] = summary(read) | {"content_words": words}
     for group, facts in heard.items():
         typer.echo(f"{group}: {json.dumps(facts)}")
-    _card(work, "hear", began, heard)
+    _card(work, "hear" if model is None else f"hear-{model.name}", began, heard)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase, Qwen2AudioEncoder
 from ..audio import WINDOW_TOKENS, audio_tokens, windows
 from ..benchmarks import Example
 from ..models.mini.connector import VocabularyProjector
+from ..models.mini.smoothing import smooth
 from .corpus import Corpus
 from .encode import features_of
 from .labels import BLANK, frame_labels, timed_tokens
@@ -23,13 +24,15 @@ from .labels import BLANK, frame_labels, timed_tokens
 
 @dataclass(frozen=True)
 class Reading:
-    """One held-out passage: what was said, and what was read with smoothing over time and without; frames named rightly.
+    """One recording: what was said, and what was read with the connector's smoothing over time, with one that charges
+    every change of token the same, and without; frames named rightly, with the first.
 
-    frames: how many could be right; 0 where the engine does not tell when its words are said.
+    frames: how many could be right; 0 where nobody tells when the words are said.
     """
 
     said: str
     smoothed: str
+    evenly: str
     framewise: str
     right: int
     frames: int
@@ -43,9 +46,9 @@ def hearing(
 
 
 def summary(read: Sequence[Reading]) -> dict[str, float | int | None]:
-    """Word error rates with the connector's smoothing and without, the words that it puts in for every word said
-    (insertions, smoothed), and the share of frames whose token is right, smoothed; None where the frames' tokens are
-    not known. Case and punctuation do not count."""
+    """Word error rates with the connector's smoothing, with the even one and without, the words that it puts in for every
+    word said (insertions, smoothed), and the share of frames whose token is right, smoothed; None where the frames'
+    tokens are not known. Case and punctuation do not count."""
     said = [one.said for one in read]
     counted = jiwer.process_words(said, [one.smoothed for one in read])
     words, frames = counted.hits + counted.substitutions + counted.deletions, sum(one.frames for one in read)
@@ -53,6 +56,7 @@ def summary(read: Sequence[Reading]) -> dict[str, float | int | None]:
         "words": words,
         "smoothed": counted.wer,
         "smoothed_insertions": counted.insertions / words,
+        "smoothed_evenly": jiwer.wer(said, [one.evenly for one in read]),
         "frame_by_frame": jiwer.wer(said, [one.framewise for one in read]),
         "frame_accuracy": sum(one.right for one in read) / frames if frames else None,
     }
@@ -71,8 +75,8 @@ def read_examples(
         parts = windows(example.waveform())
         features = torch.cat([features_of(encoder, [part], device) for part in parts])
         heard = (len(parts) - 1) * WINDOW_TOKENS + audio_tokens(len(parts[-1]))
-        read, framewise, _ = _read(projector, tokenizer, features, heard)
-        readings.append(Reading(plain(example.transcript), read, framewise, 0, 0))
+        texts, _ = _read(projector, tokenizer, features, heard)
+        readings.append(Reading(plain(example.transcript), *texts, right=0, frames=0))
     return readings
 
 
@@ -81,24 +85,27 @@ def _readings(corpus: Corpus, projector: VocabularyProjector, tokenizer, device:
         features, frames = np.load(corpus.file(shard, "features.npy"), mmap_mode="r"), corpus.frames(shard)
         for clip in filter(corpus.is_held_out, corpus.clips(shard)):
             spoken = torch.from_numpy(features[corpus.windows(clip)]).to(device).float()
-            smoothed, framewise, best = _read(projector, tokenizer, spoken, corpus.heard(clip, frames))
+            texts, best = _read(projector, tokenizer, spoken, corpus.heard(clip, frames))
             said = plain(" ".join(word for s in clip["sentences"] for word, _, _ in s["words"]))
             right, frames_timed = _rightly(clip, best.cpu(), projector.token_ids.cpu(), tokenizer)
-            yield Reading(said, smoothed, framewise, right, frames_timed)
+            yield Reading(said, *texts, right=right, frames=frames_timed)
 
 
 @torch.inference_mode()
 def _read(
     projector: VocabularyProjector, tokenizer: PreTrainedTokenizerBase, features: torch.Tensor, heard: int
-) -> tuple[str, str, torch.Tensor]:
-    """What the frames say, smoothed over time and each for itself, and the class of every frame, smoothed."""
+) -> tuple[tuple[str, str, str], torch.Tensor]:
+    """What the frames say: smoothed as the connector does, evenly, and each for itself; the class of every frame."""
     probability, classes = projector.candidates(features)
-    smoothed, of_frame = projector.smoothed(probability, classes).flatten(0, 1)[:heard], classes.flatten(0, 1)[:heard]
-    read, framewise = (
-        plain(str(tokenizer.decode(projector.reading(weights, of_frame))))
-        for weights in (smoothed, probability.flatten(0, 1)[:heard])
-    )
-    return read, framewise, of_frame.gather(-1, smoothed.argmax(-1, keepdim=True)).squeeze(-1)
+    weights = [projector.smoothed(probability, classes), smooth(probability, classes), probability]
+    smoothed, evenly, framewise = (one.flatten(0, 1)[:heard] for one in weights)
+    of_frame = classes.flatten(0, 1)[:heard]
+
+    def text(one: torch.Tensor) -> str:
+        return plain(str(tokenizer.decode(projector.reading(one, of_frame))))
+
+    best = of_frame.gather(-1, smoothed.argmax(-1, keepdim=True)).squeeze(-1)
+    return (text(smoothed), text(evenly), text(framewise)), best
 
 
 def _rightly(clip: dict, best: torch.Tensor, token_ids: torch.Tensor, tokenizer) -> tuple[int, int]:

@@ -16,7 +16,7 @@ def test_words_are_counted_without_the_held_out_passages(corpus):
 
 def test_content_words_by_how_often_they_were_spoken():
     """ "the" is no content word; kettle was heard, the first mountain was not."""
-    read = [Reading("the mountain kettle the mountain", "the fountain kettle the mountain", "", 0, 0)]
+    read = [Reading("the mountain kettle the mountain", "the fountain kettle the mountain", "", "", 0, 0)]
     rows = coverage(read, Counter(mountain=12, the=900))
     assert [row["words"] for row in rows] == [1, 0, 2, 0]
     assert rows[0]["heard"] == 1.0 and rows[1]["heard"] is None

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2AudioEncoder, Qwen2AudioEncoderConfig
 
 from speechprune_lib.models.mini.connector import VocabularyProjector
+from speechprune_lib.models.mini.load import exported_projector
 from speechprune_lib.training import align as align_module
 from speechprune_lib.training import tune as tune_module
 from speechprune_lib.training.align import AlignSettings, align, label
@@ -100,6 +101,7 @@ def test_the_own_reading_of_a_trained_connector(corpus, tokenizer, tmp_path):
     trained = hearing(corpus, projector_from(tmp_path / "align.pt", 16), tokenizer)
     chance = hearing(corpus, untrained, tokenizer)
     assert trained["smoothed"] < 0.5 < chance["frame_by_frame"]
+    assert trained["smoothed_evenly"] < 0.5
     assert trained["smoothed_insertions"] <= trained["smoothed"] <= trained["frame_by_frame"]
     assert trained["frame_accuracy"] > 0.8
     assert chance["frame_accuracy"] < 0.3
@@ -140,6 +142,8 @@ def test_a_connector_goes_on_in_another_sitting(corpus, tokenizer, tmp_path):
     align(corpus, tokenizer, tmp_path / "second", settings, start=tmp_path / "out/connector.safetensors")
     first, second = (projector_from(tmp_path / name / "align.pt", 16) for name in ("first", "second"))
     assert torch.equal(first.token_ids, second.token_ids)
+    read, again = (hearing(corpus, one, tokenizer) for one in (first, exported_projector(tmp_path / "out", 16)))
+    assert read["smoothed"] == pytest.approx(again["smoothed"], abs=0.02)  # half precision
     features = torch.randn(2, 30, 12, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(second.classifier(features), first.classifier(features), atol=5e-3, rtol=0)
 

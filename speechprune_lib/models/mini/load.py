@@ -86,6 +86,13 @@ def revision(folder: Path, adapter: str = ADAPTER) -> str:
     return digest.hexdigest()[:12]
 
 
+def exported_projector(folder: Path, embedding_dim: int) -> VocabularyProjector:
+    """The connector alone, of a folder that may hold nothing else of a model but `config.json`."""
+    shapes = json.loads((folder / "config.json").read_text())
+    projector = _projector(shapes["encoder"]["d_model"], embedding_dim, shapes["connector"], folder / CONNECTOR)
+    return projector.float().eval()
+
+
 def _encoder(shape: dict, weights: Path) -> Qwen2AudioEncoder:
     encoder = Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**shape))
     encoder.load_state_dict(load_file(weights))
