@@ -57,6 +57,13 @@ class Shape:
     mask_of_tokens: bool = False  # the mask counts audio tokens, not frames
 
 
+FLAMINGO: dict[str, Any] = {
+    "audio_config": ENCODER | {"intermediate_size": 16, "model_type": "audioflamingo3_encoder"},
+    "text_config": TEXT | {"model_type": "qwen2"},
+    "audio_token_id": PLACEHOLDER,
+}
+"""Audio Flamingo's and Music Flamingo's: one architecture."""
+
 SHAPES: dict[str, Shape] = {
     "Qwen2AudioForConditionalGeneration": Shape(
         "Qwen2AudioConfig",
@@ -83,22 +90,14 @@ SHAPES: dict[str, Shape] = {
     ),
     "AudioFlamingo3ForConditionalGeneration": Shape(
         "AudioFlamingo3Config",
-        {
-            "audio_config": ENCODER | {"intermediate_size": 16, "model_type": "audioflamingo3_encoder"},
-            "text_config": TEXT | {"model_type": "qwen2"},
-            "audio_token_id": PLACEHOLDER,
-        },
+        FLAMINGO,
         None,
         seconds=30.0,
         mask="input_features_mask",
     ),
     "MusicFlamingoForConditionalGeneration": Shape(
         "MusicFlamingoConfig",
-        {
-            "audio_config": ENCODER | {"intermediate_size": 16, "model_type": "audioflamingo3_encoder"},
-            "text_config": TEXT | {"model_type": "qwen2"},
-            "audio_token_id": PLACEHOLDER,
-        },
+        FLAMINGO,
         None,
         seconds=30.0,
         mask="input_features_mask",
