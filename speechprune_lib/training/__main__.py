@@ -47,6 +47,9 @@ ENCODER_PARTS = (
 
 Work = Annotated[Path, typer.Option(help="where the corpus and the checkpoints lie")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps")]
+Bf16 = Annotated[
+    bool, typer.Option(help="matrix products in bfloat16: several times faster on GPUs, and on CPUs that have AMX")
+]
 Shards = Annotated[int | None, typer.Option(min=1, help="only the first so many; all, if not given")]
 
 
@@ -70,11 +73,13 @@ def speak(work: Work = WORK, shards: Shards = None, workers: int = os.cpu_count(
 
 
 @app.command()
-def encode(work: Work = WORK, device: Device = "cpu", follow: bool = False, shards: Shards = None) -> None:
+def encode(
+    work: Work = WORK, device: Device = "cpu", follow: bool = False, shards: Shards = None, bf16: Bf16 = False
+) -> None:
     """Cache the frozen Whisper encoder's features; --follow waits for shards still being spoken."""
     began = time.time()
-    encode_corpus(Corpus(work / "speech"), _encoder(), device, (shards or all_shards()) if follow else None)
-    _card(work, "encode", began, {"shards": _shards(work), "device": device})
+    encode_corpus(Corpus(work / "speech"), _encoder(), device, (shards or all_shards()) if follow else None, bf16)
+    _card(work, "encode", began, {"shards": _shards(work), "device": device, "bf16": bf16})
 
 
 @app.command()
@@ -85,9 +90,10 @@ def align(
     rate: float = AlignSettings.rate,
     since: Annotated[int, typer.Option(min=0, help="the step at which the learning rate begins its course")] = 0,
     start: Annotated[Path | None, typer.Option(help="an exported connector.safetensors to begin with")] = None,
+    bf16: Bf16 = False,
 ) -> None:
     """Train the connector to name the token spoken in every frame."""
-    began, settings = time.time(), AlignSettings(steps=steps, since=since, rate=rate)
+    began, settings = time.time(), AlignSettings(steps=steps, since=since, rate=rate, bf16=bf16)
     llm, tokenizer = base_llm()
     corpus = Corpus(work / "speech")
     train_connector(corpus, tokenizer, work, settings, device, start)

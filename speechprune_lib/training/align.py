@@ -26,10 +26,10 @@ from ..audio import WINDOW_TOKENS
 from .corpus import Corpus
 from .count import count_transitions
 from .labels import BLANK, frame_labels, timed_tokens
-from .loop import note, rate_factor, save, smoothed
+from .loop import arithmetic, note, rate_factor, save, smoothed
 from .spelled import SpelledClassifier, exported
 
-CHECK_EVERY = 50
+CHECK_EVERY = 200
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class AlignSettings:
     smoothing: float = 0.05
     passage_weight: int = 2  # how often an epoch meets a window of a passage, which speaks as people do
     seed: int = 0
+    bf16: bool = False  # matrix products in bfloat16
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,8 @@ class _Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate * rate_factor(step - since, settings.steps - since, settings.warmup, floor=0.03)
         classes = torch.from_numpy(self.data.classes[rows]).to(self.device)
-        loss = _loss(self.net, self.features(rows, self.device), classes, settings)
+        with arithmetic(self.device, settings.bf16):
+            loss = _loss(self.net, self.features(rows, self.device), classes, settings)
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -201,7 +203,7 @@ def _loss(net: SpelledClassifier, features: Tensor, classes: Tensor, settings: A
     others = torch.randint(1, net.net.output.out_features, (settings.negatives,), device=target.device)
     sampled, inverse = torch.unique(torch.cat([target, target.new_zeros(1), others]), return_inverse=True)
     logits = functional.linear(hidden, net.rows(sampled), net.net.output.bias[sampled])
-    return functional.cross_entropy(logits, inverse[: len(target)], label_smoothing=settings.smoothing)
+    return functional.cross_entropy(logits.float(), inverse[: len(target)], label_smoothing=settings.smoothing)
 
 
 @torch.inference_mode()

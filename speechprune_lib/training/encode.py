@@ -18,27 +18,34 @@ from transformers import Qwen2AudioEncoder, WhisperFeatureExtractor
 
 from ..audio import SAMPLE_RATE_HZ, WINDOW_TOKENS, audio_tokens, encoder_frames, mel_frames
 from .corpus import Corpus
+from .loop import arithmetic
 
 BATCH = 4
 SHORTENED_SHARE = 0.1
 
 
-def encode(corpus: Corpus, encoder: Qwen2AudioEncoder, device: str = "cpu", follow: int | None = None) -> None:
+def encode(
+    corpus: Corpus,
+    encoder: Qwen2AudioEncoder,
+    device: str = "cpu",
+    follow: int | None = None,
+    bf16: bool = False,
+) -> None:
     """Write `shard_NNN.features.npy` (float16) and `shard_NNN.frames.npy` for every spoken shard that lacks them."""
     encoder.eval().to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
     for shard in tqdm(corpus.spoken(follow), desc="shards encoded", total=follow):
         if not corpus.is_encoded(shard):
-            _encode_shard(corpus, shard, encoder, device)
+            _encode_shard(corpus, shard, encoder, device, bf16)
 
 
-def _encode_shard(corpus: Corpus, shard: int, encoder: Qwen2AudioEncoder, device: str) -> None:
+def _encode_shard(corpus: Corpus, shard: int, encoder: Qwen2AudioEncoder, device: str, bf16: bool) -> None:
     windows = np.load(corpus.file(shard, "npy"), mmap_mode="r")
     lengths = _lengths(corpus, shard, len(windows), windows.shape[1])
     features = np.zeros((len(windows), WINDOW_TOKENS, encoder.config.d_model), np.float16)
     for first in range(0, len(windows), BATCH):
         part = slice(first, first + BATCH)
         audio = [w[:n].astype(np.float32) / 32768 for w, n in zip(windows[part], lengths[part], strict=True)]
-        features[part] = features_of(encoder, audio, device).cpu().numpy()
+        features[part] = features_of(encoder, audio, device, bf16).float().cpu().numpy()
     np.save(corpus.file(shard, "frames.npy"), np.array([audio_tokens(n) for n in lengths]))
     partial = corpus.file(shard, "part.npy")
     np.save(partial, features)
@@ -59,7 +66,7 @@ def _lengths(corpus: Corpus, shard: int, windows: int, full: int) -> list[int]:
 
 
 @torch.inference_mode()
-def features_of(encoder: Qwen2AudioEncoder, audio: list[np.ndarray], device: str) -> torch.Tensor:
+def features_of(encoder: Qwen2AudioEncoder, audio: list[np.ndarray], device: str, bf16: bool = False) -> torch.Tensor:
     """(windows, 750, width) features; the encoder's attention is masked beyond each window's end, as in Qwen2-Audio."""
     extractor = WhisperFeatureExtractor(feature_size=encoder.config.num_mel_bins)
     mel = extractor(audio, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt").input_features.to(device)
@@ -67,4 +74,5 @@ def features_of(encoder: Qwen2AudioEncoder, audio: list[np.ndarray], device: str
     full = encoder.config.max_source_positions
     heard = torch.arange(full, device=device)[None] < frames[:, None]
     mask = torch.where(heard, 0.0, torch.finfo(mel.dtype).min)[:, None, None].expand(-1, 1, full, -1)
-    return encoder(mel, attention_mask=None if bool(heard.all()) else mask).last_hidden_state
+    with arithmetic(device, bf16):
+        return encoder(mel, attention_mask=None if bool(heard.all()) else mask).last_hidden_state

@@ -1,4 +1,5 @@
-"""What the training loops share: the learning rate's course, the curve on disk, checkpoints that are whole or absent."""
+"""What the training loops share: the learning rate's course, the arithmetic, the curve on disk, checkpoints that are whole
+or absent."""
 
 # pyright: basic
 from __future__ import annotations
@@ -17,6 +18,11 @@ def rate_factor(step: int, steps: int, warmup: int, floor: float) -> float:
     """Linear warm-up, times a cosine from 1 down to `floor` over all steps."""
     cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
     return min(1.0, (step + 1) / warmup) * (floor + (1 - floor) * cosine)
+
+
+def arithmetic(device: str, bf16: bool) -> torch.autocast:
+    """A context in which matrix products are taken in bfloat16, or as they are: sums, weights and optimizer stay float32."""
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16)
 
 
 def smoothed(running: float, loss: float) -> float:

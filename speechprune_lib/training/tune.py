@@ -33,7 +33,7 @@ from ..models.rows import MINI
 from .align import Features
 from .corpus import Corpus
 from .lessons import Asked, Lesson, LessonMaker, LessonPlan, Span
-from .loop import note, rate_factor, save, smoothed
+from .loop import arithmetic, note, rate_factor, save, smoothed
 
 END = "<|im_end|>"
 CHECK_EVERY = 60
@@ -49,6 +49,7 @@ class TuneSettings:
     comparing: float = 1.0  # weight of telling the right option from the wrong ones, beside saying it
     held_out: int = 6  # passages asked at every check; all of them at the end
     seed: int = 0
+    bf16: bool = False  # matrix products in bfloat16
     lose: float = 0.0  # up to this share of a lesson's frames is lost, a share drawn anew for every lesson
     lessons: LessonPlan = field(default_factory=LessonPlan)
 
@@ -129,7 +130,8 @@ class _Trainer:
             group["lr"] = settings.rate * rate_factor(step, settings.steps, settings.warmup, floor=0.05)
         for index in range(settings.lessons_per_step):
             lesson = self.lessons.draw(random.Random(f"{settings.seed}/{step}/{index}"))
-            saying, comparing, _ = self.losses(lesson)
+            with arithmetic(self.device, settings.bf16):
+                saying, comparing, _ = self.losses(lesson)
             loss = saying + settings.comparing * comparing
             (loss / settings.lessons_per_step).backward()
             losses.append(("read" if lesson.transcript else "heard", loss.item()))
@@ -214,7 +216,8 @@ class _Trainer:
     def check(self, passages: int | None) -> dict[str, float | int]:
         """Loss of the right replies and share of questions answered rightly, on passages that no stage trains on."""
         self.llm.eval()
-        results = [self.losses(lesson) for lesson in self.lessons.held_out()[:passages]]
+        with arithmetic(self.device, self.settings.bf16):
+            results = [self.losses(lesson) for lesson in self.lessons.held_out()[:passages]]
         self.llm.train()
         right = [r for _, _, rights in results for r in rights]
         loss = sum(saying.item() for saying, _, _ in results) / len(results)
