@@ -139,18 +139,23 @@ def tune(
     adapter: Annotated[str, typer.Option(help=f"which of them to train: {', '.join(ADAPTERS)}")] = ADAPTER,
     steps: int = TuneSettings.steps,
     rate: float = TuneSettings.rate,
-    start: Annotated[Path | None, typer.Option(help="a checkpoint (.pt) to begin with the weights of")] = None,
+    rank: Annotated[int, typer.Option(min=1, help="of LoRA's updates")] = TuneSettings.rank,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="a checkpoint (.pt), or an exported adapter's folder, to begin with the weights of"),
+    ] = None,
+    bf16: Bf16 = False,
 ) -> None:
     """Teach the LLM to read audio tokens (LoRA)."""
     if adapter not in ADAPTERS:
         raise typer.BadParameter(f"no adapter {adapter!r}, expected {' or '.join(ADAPTERS)}")
-    began, settings = time.time(), TuneSettings(steps=steps, rate=rate, lose=ADAPTERS[adapter])
+    began, settings = time.time(), TuneSettings(steps=steps, rate=rate, rank=rank, lose=ADAPTERS[adapter], bf16=bf16)
     llm, tokenizer = base_llm()
     projector = projector_from(work / "align.pt", llm.config.hidden_size)
     if settings.lose and start is None:
         start = work / f"{ADAPTER}.pt"
     train_adapter(Corpus(work / "speech"), projector, llm, tokenizer, work, settings, device, start, adapter)
-    facts = {"settings": asdict(settings), "shards": _shards(work), "device": device, "start": start and start.name}
+    facts = {"settings": asdict(settings), "shards": _shards(work), "device": device, "start": start and str(start)}
     _card(work, adapter, began, facts)
 
 

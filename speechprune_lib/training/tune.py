@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
@@ -34,6 +34,7 @@ from .align import Features
 from .corpus import Corpus
 from .lessons import Asked, Lesson, LessonMaker, LessonPlan, Span
 from .loop import arithmetic, note, rate_factor, save, smoothed
+from .lora import exported_adapter
 
 END = "<|im_end|>"
 CHECK_EVERY = 60
@@ -71,8 +72,8 @@ def tune(
 ) -> None:
     """Train, or go on from `out/{adapter}.pt`; ends with the `{adapter}/` folder, and the curve `{adapter}.jsonl`.
 
-    start: a checkpoint of an earlier run, whose weights this run begins with. Raises ValueError for a `lose` without a
-    `start`.
+    start: a checkpoint of an earlier run, or an exported adapter's folder, whose weights this run begins with. Raises
+    ValueError for a `lose` without a `start`.
     """
     if settings.lose and start is None:
         raise ValueError("an adapter that loses frames goes on from one of whole audio: name its checkpoint as start")
@@ -80,7 +81,7 @@ def tune(
     trainer = _Trainer(corpus, projector.to(device), _moved(llm, device), tokenizer, settings, device)
     done = trainer.resume(out / f"{adapter}.pt")
     if start is not None and done == 0:
-        trainer.load(start)
+        trainer.begin_with(start)
     began, running = time.time(), {"heard": math.nan, "read": math.nan}
     for step in (bar := tqdm(range(done, settings.steps), initial=done, total=settings.steps, desc="tune")):
         for kind, loss in trainer.step(step):
@@ -233,6 +234,17 @@ class _Trainer:
         saved = self.load(path)
         self.optimizer.load_state_dict(saved["optimizer"])
         return saved["step"]
+
+    def begin_with(self, start: Path) -> None:
+        if not start.is_dir():
+            self.load(start)
+            return
+        lora, blank = exported_adapter(start, self.settings.rank)
+        wrong = set_peft_model_state_dict(self.llm, lora).unexpected_keys
+        if wrong:
+            raise ValueError(f"{start} adapts other layers than this run does: {', '.join(wrong[:3])} ...")
+        with torch.no_grad():
+            self.projector.blank.copy_(blank)
 
     def load(self, path: Path) -> dict[str, Any]:
         saved = torch.load(path, weights_only=True)

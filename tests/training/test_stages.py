@@ -16,6 +16,7 @@ from speechprune_lib.training import tune as tune_module
 from speechprune_lib.training.align import AlignSettings, align, label
 from speechprune_lib.training.export import export, export_connector, projector_from
 from speechprune_lib.training.lessons import LessonPlan
+from speechprune_lib.training.lora import at_rank
 from speechprune_lib.training.reading import hearing
 from speechprune_lib.training.tune import TuneSettings, tune
 
@@ -66,6 +67,7 @@ def test_a_resumed_align_run_equals_the_whole(corpus, tokenizer, tmp_path, monke
 
     original = align_module.save
     monkeypatch.setattr(align_module, "save", save_then_die)
+    monkeypatch.setattr(align_module, "CHECK_EVERY", 50)
     with pytest.raises(KeyboardInterrupt):
         align(corpus, tokenizer, tmp_path / "cut", settings)
     align(corpus, tokenizer, tmp_path / "cut", settings)
@@ -126,6 +128,49 @@ def test_tune_and_export(corpus, tokenizer, llm, tmp_path):
     assert all(torch.equal(before[k], trained[k]) for k in before if k in trained)  # the LLM itself stays frozen
 
 
+def test_an_adapter_goes_on_from_what_was_exported(corpus, tokenizer, llm, tmp_path):
+    """At the rank that it had, or one that holds it, the first check finds it where it was."""
+    align(corpus, tokenizer, tmp_path, ALIGN)
+    projector = projector_from(tmp_path / "align.pt", 16)
+    tune(corpus, projector, copy.deepcopy(llm), tokenizer, tmp_path, TUNE)
+    export(Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**SHAPE)), tmp_path, tmp_path / "mini")
+    ended = json.loads((tmp_path / "adapter.jsonl").read_text().splitlines()[-1])
+    for rank in (2, 3):
+        again = replace(TUNE, steps=1, rate=0.0, rank=rank)
+        start = tmp_path / "mini/adapter"
+        tune(corpus, projector, copy.deepcopy(llm), tokenizer, tmp_path / str(rank), again, start=start)
+        begun = json.loads((tmp_path / str(rank) / "adapter.jsonl").read_text())
+        assert begun["held_out"] == pytest.approx(ended["held_out"], rel=1e-3)  # half precision
+
+
+def test_an_adapter_that_is_none_is_refused(corpus, tokenizer, llm, tmp_path):
+    align(corpus, tokenizer, tmp_path, ALIGN)
+    projector = projector_from(tmp_path / "align.pt", 16)
+    with pytest.raises(FileNotFoundError, match=r"no exported adapter: .*adapter_model\.safetensors"):
+        tune(corpus, projector, llm, tokenizer, tmp_path, TUNE, start=tmp_path)
+
+
+def test_the_best_factors_of_a_lower_rank():
+    torch.manual_seed(0)
+    up, down = torch.randn(7, 4), torch.randn(4, 5)
+    u, s, vh = torch.linalg.svd(up @ down, full_matrices=False)
+    for rank in (2, 4, 6):
+        better = torch.matmul(*at_rank(up, down, rank))
+        torch.testing.assert_close(better, u[:, :rank] @ torch.diag(s[:rank]) @ vh[:rank])
+
+
+def test_bfloat16_learns_the_same(corpus, tokenizer, llm, tmp_path):
+    losses = {}
+    for bf16 in (False, True):
+        out = tmp_path / str(bf16)
+        align(corpus, tokenizer, out, replace(ALIGN, bf16=bf16))
+        tune(corpus, projector_from(out / "align.pt", 16), copy.deepcopy(llm), tokenizer, out, replace(TUNE, bf16=bf16))
+        losses[bf16] = [json.loads((out / f"{s}.jsonl").read_text().splitlines()[-1])["held_out"] for s in STAGES]
+        assert all(v.dtype == torch.float32 for v in torch.load(out / "align.pt", weights_only=True)["net"].values())
+    assert losses[True] == pytest.approx(losses[False], rel=0.1)
+
+
+STAGES = ("align", "adapter")
 SHAPE = {"num_mel_bins": 8, "encoder_layers": 1, "encoder_attention_heads": 1, "encoder_ffn_dim": 16, "d_model": 12}
 
 
