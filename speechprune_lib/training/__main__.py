@@ -30,7 +30,7 @@ from .export import export as export_parts
 from .export import export_connector, projector_from
 from .passages import passage_files
 from .reading import hearing, read_examples, summary
-from .speak import all_shards
+from .speak import all_shards, counted_texts
 from .speak import speak as speak_corpus
 from .tune import TuneSettings
 from .tune import tune as train_adapter
@@ -96,7 +96,7 @@ def align(
     began, settings = time.time(), AlignSettings(steps=steps, since=since, rate=rate, bf16=bf16)
     llm, tokenizer = base_llm()
     corpus = Corpus(work / "speech")
-    train_connector(corpus, tokenizer, work, settings, device, start)
+    train_connector(corpus, tokenizer, work, settings, device, start, counted_texts())
     facts = {"settings": asdict(settings), "shards": _shards(work), "device": device, "start": start and str(start)}
     projector = projector_from(work / "align.pt", llm.config.hidden_size)
     _card(work, "align", began, facts | {"held_out": hearing(corpus, projector, tokenizer, device)})

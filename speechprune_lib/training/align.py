@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ..audio import WINDOW_TOKENS
 from .corpus import Corpus
-from .count import count_transitions
+from .count import count_transitions, spoken_runs, text_runs
 from .labels import BLANK, frame_labels, timed_tokens
 from .loop import arithmetic, note, rate_factor, save, smoothed
 from .spelled import SpelledClassifier, exported
@@ -105,14 +107,16 @@ def align(
     settings: AlignSettings,
     device: str = "cpu",
     start: Path | None = None,
+    texts: Sequence[str] = (),
 ) -> None:
     """Train, or go on from `out/align.pt`; ends with `align.pt` and `align.jsonl` (the learning curve).
 
-    start: an exported `connector.safetensors`, whose weights this run begins with. Raises ValueError for a course of
+    start: an exported `connector.safetensors`, whose weights this run begins with. texts: sentences that tell, beside
+    what is spoken, which token follows which; none that is held out. Raises ValueError for a course of
     the rate that begins at a step not done yet.
     """
     out.mkdir(parents=True, exist_ok=True)
-    trainer = _Trainer(corpus, tokenizer, settings, device, _saved(out / "align.pt", start))
+    trainer = _Trainer(corpus, tokenizer, settings, device, _saved(out / "align.pt", start), texts)
     began, running = time.time(), math.nan
     for step in (bar := tqdm(range(trainer.done, settings.steps), initial=trainer.done, total=settings.steps)):
         running = smoothed(running, trainer.step(step))
@@ -134,7 +138,15 @@ def _saved(checkpoint: Path, start: Path | None) -> dict[str, Any] | None:
 class _Trainer:
     """The labelled speech, the network and the optimizer of one run, with `done` steps behind it."""
 
-    def __init__(self, corpus, tokenizer, settings: AlignSettings, device: str, saved: dict[str, Any] | None) -> None:
+    def __init__(
+        self,
+        corpus,
+        tokenizer,
+        settings: AlignSettings,
+        device: str,
+        saved: dict[str, Any] | None,
+        texts: Sequence[str],
+    ) -> None:
         self.settings, self.device, self.done = settings, device, 0 if saved is None else saved["step"]
         if settings.since > self.done:
             raise ValueError(
@@ -145,7 +157,8 @@ class _Trainer:
         self.features = Features(corpus, data.windows)
         extra = data.passages * (settings.passage_weight - 1)
         self.train = sorted({*range(len(data.windows))} - {*data.held_out}) + extra
-        self.transitions = count_transitions(data.classes, data.held_out, len(data.token_ids))
+        runs = chain(spoken_runs(data.classes, data.held_out), text_runs(texts, tokenizer, data.token_ids))
+        self.transitions = count_transitions(runs, len(data.token_ids))
         torch.manual_seed(settings.seed)
         width = self.features(self.train[:1], "cpu").shape[-1]
         self.net = SpelledClassifier(width, settings.dim, settings.depth, data.token_ids, tokenizer).to(device)

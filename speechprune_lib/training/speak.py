@@ -42,6 +42,19 @@ def all_shards() -> int:
     return len(passage_files()) + EVERYDAY_SHARDS + WORDNET_SHARDS
 
 
+PASSAGES_COUNT = 8
+"""Times that a passage's sentences are counted, for people speak as in them, not as in a dictionary's definitions."""
+
+
+def counted_texts() -> list[str]:
+    """Every sentence that the plan of all shards draws from, spoken yet or not, but those of held-out passages."""
+    spoken = [sentence for file in passage_files() for one in read_passages(file)[1:] for _, sentence in one.turns]
+    return [
+        *wordnet_sentences()[: WORDNET_SHARDS * SENTENCES_PER_SHARD],
+        *everyday_sentences(),
+    ] + spoken * PASSAGES_COUNT
+
+
 @dataclass(frozen=True)
 class Said:
     """What a shard says: by default the training speech."""

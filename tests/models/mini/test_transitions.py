@@ -8,7 +8,7 @@ import torch
 
 from speechprune_lib.models.mini.smoothing import SWITCH, smooth
 from speechprune_lib.models.mini.transitions import Transitions
-from speechprune_lib.training.count import count_transitions
+from speechprune_lib.training.count import count_transitions, spoken_runs, text_runs
 
 # "no word" is 0; 1 2 is said three times, 1 3 once (too seldom to be a pair), frames repeat what they say
 ROWS = np.array(
@@ -22,7 +22,7 @@ ROWS = np.array(
 
 @pytest.fixture
 def counted() -> Transitions:
-    return count_transitions(ROWS, held_out=[2], tokens=3)
+    return count_transitions(spoken_runs(ROWS, held_out=[2]), tokens=3)
 
 
 def test_pairs_and_frequencies_by_hand(counted):
@@ -61,3 +61,22 @@ def test_a_likelier_successor_wins_between_two_that_sound_alike(counted):
     probability = torch.tensor([[[0.9, 0.05, 0.03, 0.02], [0.45, 0.5, 0.03, 0.02]]])
     assert smooth(probability, classes)[0, 1].argmax() == 1
     assert smooth(probability, classes, counted)[0, 1].argmax() == 0
+
+
+def test_texts_are_counted_as_if_they_were_spoken():
+    """Words 1 and 3 around a token that nobody speaks; punctuation 2 is followed by no word, as the sentence's end is."""
+
+    words = {5: "a", 6: ".", 7: "b", 9: "unspoken"}
+
+    class Tokenizer:
+        def __call__(self, text, add_special_tokens):
+            return {"input_ids": [{w: i for i, w in words.items()}[word] for word in text.split()]}
+
+        def decode(self, tokens):
+            return words[tokens[0]]
+
+    ids = np.array([5, 6, 7])
+    runs = [run.tolist() for run in text_runs(["a . b", "a unspoken b"], Tokenizer(), ids)]
+    assert runs == [[0, 1, 2, 0, 3, 0], [0, 1], [3, 0]]
+    counted = count_transitions(map(np.array, runs), tokens=3)
+    assert dict(zip(counted.pairs.tolist(), counted.counts.tolist(), strict=True)) == {0 * 4 + 1: 2, 3 * 4 + 0: 2}
