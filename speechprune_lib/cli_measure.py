@@ -79,12 +79,14 @@ def _lengths(text: str | None, model: str) -> tuple[int, ...]:
 
 
 def _mini(device: torch.device, lengths: tuple[int, ...], rounds: int) -> Measured:
+    from .efficiency.fresh import measure_fresh
     from .efficiency.measuring import measure_model  # transformers takes seconds to import
 
     speech_model = load_model("mini", device)
     example = load_benchmark("spiral-mini", "dev")[0]
     rows = measure_model(speech_model, example.waveform(), example.question, lengths, rounds=rounds)  # pyright: ignore[reportArgumentType]
-    return measured(speech_model.name, speech_model.revision, device, speech_model.dtype, rows, seed=0)
+    used = measure_fresh("mini", rounds) if device.type == "cpu" else ()
+    return measured(speech_model.name, speech_model.revision, device, speech_model.dtype, [*used, *rows], seed=0)
 
 
 def _real(device: torch.device, lengths: tuple[int, ...], rounds: int) -> Measured:

@@ -17,8 +17,8 @@ from ..files import write_whole
 from ..provenance import RunCard, run_card
 from .timing import Timing, hardware
 
-Stage = Literal["encode", "prune", "prefill", "decode", "select", "ceiling"]
-"""`select` is another method's choice of tokens, `ceiling` a machine's best at one kind of work."""
+Stage = Literal["load", "encode", "prune", "prefill", "decode", "listen", "answer", "select", "ceiling"]
+"""`load`, `listen` and `answer` are of a fresh process, `select` is another method's choice of tokens, `ceiling` a machine's best at one kind of work."""
 
 
 class Measurement(BaseModel):

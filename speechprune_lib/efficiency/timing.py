@@ -121,6 +121,14 @@ def peak_bytes(call: Callable[[], object], device: torch.device) -> int | None:
         return None
 
 
+def resident(name: str) -> int | None:
+    """Bytes of this process by that line of its status, as Linux counts; None elsewhere."""
+    try:
+        return _resident(name)
+    except OSError:
+        return None
+
+
 def _resident(name: str) -> int:
     lines = (PROCESS / "status").read_text().splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
