@@ -37,10 +37,11 @@ def possible_totals(fits: pd.DataFrame, marked: Sequence[int]) -> Figure:
             axes.scatter(
                 np.asarray(fits.columns)[columns[shown]], rows[shown], s=16, color=colour, linewidth=0, zorder=3
             )
-        for total in marked:
+        for total, side in zip(marked, ("right", *("left" for _ in marked)), strict=False):
             axes.axvline(total, color="0.25", linestyle="--", linewidth=1.0, zorder=1)
+            axes.text(total, -0.62, f" {total} ", ha=side, va="bottom", fontsize=9)
         axes.set(yticks=range(len(fits)), yticklabels=fits.index, xlabel="questions", ylabel="printed")
-        axes.set(ylim=(len(fits) - 0.5, -0.5), xticks=sorted({*marked, min(fits.columns), max(fits.columns)}))
+        axes.set(ylim=(len(fits) - 0.5, -0.5), xticks=[min(fits.columns), max(fits.columns)])
         axes.tick_params(axis="y", labelsize=8)
         axes.grid(visible=False, axis="x")
     return figure
@@ -85,6 +86,24 @@ def _handles(methods: Sequence[str]) -> list[Line2D]:
     ]
 
 
+def status_bars(overview: pd.DataFrame) -> Figure:
+    """How many printed numbers of each kind have which status. overview: as of `reproduction.overview`."""
+    with house_figure(1.5 + 0.45 * len(overview)) as (figure, axes):
+        left = np.zeros(len(overview))
+        for (status, counts), (colour, hatch) in zip(
+            overview.items(), ((PALETTE[2], ""), (PALETTE[3], "//"), ("0.85", "")), strict=True
+        ):
+            bars = axes.barh(
+                overview.index, counts, left=left, color=colour, hatch=hatch, edgecolor="white", label=status
+            )
+            axes.bar_label(bars, [str(count) if count else "" for count in counts], label_type="center", fontsize=9)
+            left += counts.to_numpy()
+        axes.set(xlabel="printed numbers", ylabel="kind", ylim=(len(overview) - 0.5, -0.5))
+        axes.grid(visible=False, axis="y")
+        figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
 def accuracy_bands(summary: pd.DataFrame) -> Figure:
     """Accuracy against the prune rate, all methods, with 95 % intervals as bands; conditions without a rate as lines.
 
@@ -111,6 +130,7 @@ def figure_3_beside(paper: pd.DataFrame, ours: pd.DataFrame | None, title: str) 
         if ours is None:
             bottom.text(0.5, 0.5, "not run yet", transform=bottom.transAxes, ha="center", va="center", color="0.35")
             bottom.set(ylabel="answered correctly", ylim=(0, 1))
+            bottom.yaxis.set_major_formatter(PercentFormatter(1.0))
         else:
             _curves(bottom, ours)
         bottom.set(title=title, xlabel="prune rate", xticks=sorted(paper["rate"].dropna().unique()))
@@ -124,14 +144,25 @@ def what_matters(table: pd.DataFrame, base: str) -> Figure:
 
     table: as of `paper_tables.what_matters`.
     """
-    with house_figure(1.2 + 0.34 * max(1, len(table))) as (figure, axes):
+    return _forest(table["variant"].tolist(), table, "points", "variant", f"percentage points over {base}")
+
+
+def printed_gains(table: pd.DataFrame) -> Figure:
+    """A line a model and benchmark of Table II: points gained by SpeechPrune. table: as of `paper_tables.gains`."""
+    names = [f"{line.model} on {line.benchmark} ({line.questions} questions)" for line in table.itertuples()]
+    return _forest(names, table, "gain", "model and benchmark", "percentage points over the first 30 s")
+
+
+def _forest(names: Sequence[str], table: pd.DataFrame, column: str, ylabel: str, xlabel: str) -> Figure:
+    """A row a name, which stands over its interval: names of variants are too long for the margin."""
+    with house_figure(1.1 + 0.48 * max(1, len(table))) as (figure, axes):
         rows = np.arange(len(table))
-        errors = [table["points"] - table["low"], table["high"] - table["points"]]
-        axes.errorbar(table["points"], rows, xerr=errors, fmt="o", color=PALETTE[0], markersize=5, capsize=2)
+        errors = [table[column] - table["low"], table["high"] - table[column]]
+        axes.errorbar(table[column], rows, xerr=errors, fmt="o", color=PALETTE[0], markersize=5, capsize=2)
         axes.axvline(0, color="0.25", linestyle="--", linewidth=1.1)
-        axes.set(yticks=rows, yticklabels=table["variant"], ylim=(max(1, len(table)) - 0.5, -0.5), ylabel="variant")
-        axes.set(xlabel=f"percentage points over {base}")
-        axes.grid(visible=False, axis="y")
+        for row, name in enumerate(names):
+            axes.text(0.015, row - 0.22, name, transform=axes.get_yaxis_transform(), va="bottom", fontsize=8)
+        axes.set(yticks=[], ylim=(max(1, len(table)) - 0.6, -0.75), ylabel=ylabel, xlabel=xlabel)
     return figure
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 import pandas as pd
 
 from .audit.remarks import recompute
-from .committed import Run, answers_by_condition, runs_of
+from .committed import HARD, Run, answers_by_condition, runs_of
 from .efficiency.table1 import count_table1
 from .key_counts import KeyCounts
 from .paired import paired_difference
@@ -151,10 +151,31 @@ def _places(places: pd.Series) -> str:
 
 
 def needs(model: str, benchmark: str) -> str:
-    """What a printed accuracy takes to be run: machine, data, and the command."""
-    name = f"{model}_{benchmark}"
-    command = f"speechprune evaluate --model {model} --benchmark {benchmark} --out {name}.sqlite"
-    return f"{GPU[model]}; {NEEDS[benchmark]}; `{command} --export data/results/{name}.jsonl`"
+    """What a printed accuracy takes to be run: machine and data."""
+    return f"{GPU[model]}; {NEEDS[benchmark]}"
+
+
+def command(model: str, benchmark: str) -> str:
+    """The command that gives the rows of all that is printed for a model on a benchmark; SPIRAL-H's are among SPIRAL's."""
+    asked = {name for name, hard in HARD.items() if hard == benchmark} or {benchmark}
+    parts = {*asked, *(HARD[name] for name in asked if name in HARD)}
+    printed = [one for one in ACCURACIES if one.model == model and one.benchmark in parts]
+    if not printed:
+        raise ValueError(f"the paper prints nothing for {model} on {benchmark}")
+    (whole,) = asked
+    methods = ",".join(dict.fromkeys(one.method for one in printed))
+    rates = ",".join(f"{rate:g}" for rate in sorted({one.rate for one in printed if one.rate is not None}))
+    folder = "" if whole.startswith("spiral") else f" --root {whole}"
+    name = f"{model}_{whole}"
+    return (
+        f"speechprune evaluate --model {model} --benchmark {whole}{folder} --methods {methods} --rates {rates} "
+        f"--out {name}.sqlite --export data/results/{name}.jsonl"
+    )
+
+
+def commands() -> list[str]:
+    """All of them, each once: what it takes to run every printed accuracy."""
+    return list(dict.fromkeys(command(one.model, one.benchmark) for one in ACCURACIES))
 
 
 EFFECTS: Sequence[tuple[str, str]] = (

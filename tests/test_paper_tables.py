@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,8 @@ import pytest
 from committed_rows import write_run
 
 from speechprune_lib.committed import committed_runs, hard_part
-from speechprune_lib.paper_tables import NOT_RUN, figure_3, of_figure_3, table_1, table_2, what_matters
+from speechprune_lib.paper_tables import NOT_RUN, figure_3, gains, of_figure_3, table_1, table_2, what_matters
+from speechprune_lib.statistics import wilson
 
 HALF = "1010101010"
 
@@ -92,3 +94,17 @@ def test_what_matters_averages_rates_and_orders_by_points() -> None:
 
 def test_a_base_alone_has_nothing_to_compare() -> None:
     assert len(what_matters(pd.DataFrame(answers("speechprune", 0.2, HALF)))) == 0
+
+
+def test_printed_gains_have_the_interval_of_two_shares() -> None:
+    table = gains().set_index(["model", "benchmark"])
+    assert len(table) == 6
+    line = table.loc[("qwen2-audio", "dream-tts")]
+    assert line["questions"] == 339 and line["gain"] == pytest.approx(11.5)
+    # Newcombe 1998, method 10, from Wilson's limits of each share: 221 and 182 of 339
+    (low_1, high_1), (low_2, high_2) = wilson(221, 339), wilson(182, 339)
+    one, other = 221 / 339, 182 / 339
+    low = one - other - math.hypot(one - low_1, high_2 - other)
+    high = one - other + math.hypot(high_1 - one, other - low_2)
+    assert (line["low"], line["high"]) == pytest.approx((100 * low, 100 * high), abs=0.01)
+    assert table.loc[("diva", "cn-college-listen"), "low"] < 0

@@ -43,12 +43,23 @@ def matters() -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def statuses() -> pd.DataFrame:
+    return pd.DataFrame({"reproduced": [0, 15], "differs": [0, 0], "not run": [54, 5]}, ["accuracy", "cost"])
+
+
+def gained() -> pd.DataFrame:
+    lines = {"model": ["diva", "mini"], "benchmark": ["one", "two"], "questions": [105, 96], "gain": [1.0, -2.0]}
+    return pd.DataFrame(lines | {"low": [-12.0, -9.0], "high": [14.0, 5.0]})
+
+
 FIGURES = {
     "possible totals": lambda: plots_paper.possible_totals(fits(), [3]),
     "beside blind": lambda: plots_paper.beside_blind(blind()),
+    "status": lambda: plots_paper.status_bars(statuses()),
     "bands": lambda: plots_paper.accuracy_bands(summary()),
     "Fig. 3 and ours": lambda: plots_paper.figure_3_beside(figure_3(), summary(), "made up"),
     "Fig. 3 alone": lambda: plots_paper.figure_3_beside(figure_3(), None, "ours"),
+    "gains": lambda: plots_paper.printed_gains(gained()),
     "what matters": lambda: plots_paper.what_matters(matters(), "SpeechPrune"),
 }
 
@@ -76,6 +87,12 @@ def test_blind_lines_stand_in_every_panel_that_knows_them() -> None:
     assert texts(figure)[:2] == ["first 30 s", "random tokens (RAP)"]
 
 
+def test_status_bars_add_up() -> None:
+    (axes,) = FIGURES["status"]().axes
+    assert [bar.get_width() for bars in axes.containers for bar in bars] == [0, 15, 0, 0, 54, 5]
+    assert [text.get_text() for text in axes.texts] == ["", "15", "", "", "54", "5"]
+
+
 def test_bands_are_the_intervals() -> None:
     (axes,) = FIGURES["bands"]().axes
     curve = next(line for line in axes.lines if line.get_label() == "SpeechPrune")
@@ -94,5 +111,5 @@ def test_fig_3_without_ours_says_so() -> None:
 
 def test_what_matters_stands_in_the_tables_order() -> None:
     (axes,) = FIGURES["what matters"]().axes
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["match=max", "temperature=0.1"]
+    assert [text.get_text() for text in axes.texts] == ["match=max", "temperature=0.1"]
     assert axes.get_xlabel() == "percentage points over SpeechPrune"

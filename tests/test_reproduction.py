@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +15,8 @@ from speechprune_lib.key_counts import read_counts
 from speechprune_lib.paper import ACCURACIES, REMARKS, TABLE_1_COST
 from speechprune_lib.reproduction import (
     accuracy_status,
+    command,
+    commands,
     cost_status,
     directions,
     needs,
@@ -103,11 +104,18 @@ def test_overview_and_what_it_takes(folder: Path) -> None:
 
 
 def test_the_commands_are_the_clis() -> None:
-    """Every word after `speechprune` is a command or an option that the program has."""
-    commands = typer.main.get_command(app)
-    for name, options in re.findall(r"`speechprune (\w+) ([^`]*)`", needs("diva", "spiral")):
-        known = {text for parameter in commands.commands[name].params for text in parameter.opts}
-        assert {word for word in options.split() if word.startswith("--")} <= known
+    """Every option is one that the program has, and all that is printed is asked for."""
+    known = {text for one in typer.main.get_command(app).commands["evaluate"].params for text in one.opts}
+    assert len(commands()) == 6
+    for line in commands():
+        program, name, *words = line.split()
+        assert (program, name) == ("speechprune", "evaluate")
+        assert {word for word in words if word.startswith("--")} <= known
+    assert command("qwen2-audio", "spiral-h") == command("qwen2-audio", "spiral") == commands()[0]
+    assert "--rates 0.2,0.3,0.4,0.5,0.6,0.7,0.8" in commands()[0] and "phase2" in commands()[0]
+    assert "--root dream-tts" in command("diva", "dream-tts") and "--rates 0.15" in command("diva", "dream-tts")
+    with pytest.raises(ValueError, match="prints nothing for diva on spiral-mini"):
+        command("diva", "spiral-mini")
 
 
 def test_directions_compare_signs() -> None:

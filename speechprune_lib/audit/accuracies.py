@@ -74,6 +74,19 @@ def _listed(totals: Sequence[int], up_to: int) -> str:
     return ", ".join(map(str, totals)) if len(totals) <= 6 else f"{len(totals)}, the least {totals[0]}"
 
 
+def all_but_one(benchmark: str, up_to: int = 600) -> pd.DataFrame:
+    """A line a cell of a benchmark: which totals all the *other* cells can be counts of; an odd one stands out."""
+    cells = groups()[benchmark]
+    lines = []
+    for one in cells:
+        others = [other.printed for other in cells if other is not one]
+        name = f"{one.model}, {one.method}: {one.printed} %"
+        lines.append(
+            {"without": name, "totals that all others fit": _listed(grim_totals(others, range(1, up_to + 1)), up_to)}
+        )
+    return pd.DataFrame(lines).set_index("without")
+
+
 def counts_table(totals: Mapping[str, Sequence[int]]) -> pd.DataFrame:
     """Every printed accuracy with the counts that it can be of each total: whole numbers, or "none".
 

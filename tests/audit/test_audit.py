@@ -11,6 +11,7 @@ from speechprune_lib.audit.accuracies import (
     PRINTED,
     STATED,
     against_original,
+    all_but_one,
     counts_table,
     fits,
     groups,
@@ -59,6 +60,12 @@ def test_counts_of_every_cell() -> None:
     of_tables = counts_table({"dream-tts": (339,), "cn-college-listen": (105, 945)})
     assert of_tables["of 339"].tolist()[:2] == ["182", ""]
     assert "none" in of_tables["of 105"].tolist() and "none" not in of_tables["of 945"].tolist()
+
+
+def test_the_odd_cell_of_a_benchmark_stands_out() -> None:
+    table = all_but_one("cn-college-listen")["totals that all others fit"]
+    assert table["qwen2-audio, original: 52.91 %"] == "105, 210, 315, 420, 525"
+    assert set(table.drop("qwen2-audio, original: 52.91 %")) == {"none up to 600"}
 
 
 def test_fits_has_a_row_a_cell() -> None:
@@ -111,6 +118,8 @@ def test_what_is_left_out() -> None:
 
 def test_what_choosing_costs() -> None:
     table = pruner_shares()
+    assert table["phase 1 (GF)"].round(3).unique().tolist() == [0.567]
+    assert table["phase 1, mean vector (GF)"].round(3).unique().tolist() == [0.045]
     assert table["phase 2 (GF)"].round(2).unique().tolist() == [54.94]
     assert (100 * table["both, of the pruned prefill"]).round(2).tolist() == [0.55, 0.70, 0.96, 1.52]
     assert table.index.tolist() == [row.rate for row in TABLE_1_COST[1:]]
