@@ -15,14 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..audio import duration_seconds
 from ..complaints import first_complaint
 from ..files import numbered_lines
+from ..paper import CLIP_SECONDS
 from .base import BenchmarkError, Example
 from .choices import answer_index, strip_labels
 
 Span = tuple[float, float]
 
-WORDS_PER_SECOND = 194.9 / 87.89
-"""SPIRAL's mean words a question (counted in its annotations) over its mean length (section II-C of the paper): a pace
-to assume where only the annotations are at hand."""
+WORDS_PER_SECOND = 194.9 / CLIP_SECONDS
+"""SPIRAL's mean words a recording (counted in its annotations) over its mean length (printed in the paper): a pace to
+assume where only the annotations are at hand."""
 
 
 class Question(BaseModel):

@@ -71,6 +71,11 @@ def count_remark(decoder: DecoderShape, tokens: int) -> int:
     return 2 * decoder.block_weights * _positive(tokens) + 2 * tokens**2 * width * decoder.layers
 
 
+def count_unseen_attention(decoder: DecoderShape, tokens: int) -> int:
+    """The attention's two products between all pairs of tokens, in the fused kernel that calflops does not see."""
+    return 2 * 2 * _positive(tokens) ** 2 * decoder.heads * decoder.head_dim * decoder.layers
+
+
 def _outputs(decoder: DecoderShape) -> int:
     """Bytes that a token's operations in one layer write: nine vectors of the hidden size, two of the MLP's.
 

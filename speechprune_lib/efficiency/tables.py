@@ -9,14 +9,12 @@ from collections.abc import Iterable
 import pandas as pd
 
 from ..audio import SAMPLE_RATE_HZ, WINDOW_SECONDS, WINDOW_TOKENS, audio_tokens
-from ..paper import TABLE_1_COST, TEN_MINUTES_TOKENS
+from ..paper import CLIP_SECONDS, TABLE_1_COST, TEN_MINUTES_TOKENS
 from ..prompt import kept_count
 from .counting import QUESTION_WORDS, count_answer, count_encoder, count_projector, count_pruner
 from .shapes import QWEN2_AUDIO_SHAPE, ModelShape
 from .table1 import TABLE_1_TEXT_TOKENS, count_calflops, count_table1
 
-CLIP_SECONDS = 87.89
-"""Mean length of SPIRAL's recordings."""
 CLIP_TOKENS = audio_tokens(round(CLIP_SECONDS * SAMPLE_RATE_HZ))
 REAL_LENGTHS = (*(kept_count(WINDOW_TOKENS, row.rate or 0.0) for row in TABLE_1_COST), CLIP_TOKENS, TEN_MINUTES_TOKENS)
 """Audio tokens of Table I's prompts, of a whole clip, and of the paper's ten minutes."""

@@ -26,7 +26,7 @@ from speechprune_lib.efficiency.shapes import (
     encoder_shape,
     model_shape,
 )
-from speechprune_lib.efficiency.table1 import count_calflops
+from speechprune_lib.efficiency.table1 import count_calflops, count_unseen_attention
 from speechprune_lib.efficiency.tables import RATES, by_length, end_to_end, table1_comparison
 from speechprune_lib.models import load_model
 
@@ -56,7 +56,7 @@ def test_prefill_is_what_pytorch_counts_but_for_the_causal_half_and_the_head() -
     attention = kinds.pop("bmm")
     assert round(attention / 1e12, 4) == 0.3851
     square = 2 * 2 * tokens**2 * 4096 * 32
-    assert attention == square
+    assert attention == square == count_unseen_attention(DECODER, tokens)
     linear = sum(kinds.values())
     pairs = tokens * (tokens + 1) // 2
     assert counting.count_prefill(DECODER, tokens) == (

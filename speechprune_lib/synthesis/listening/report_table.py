@@ -2,50 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pandas as pd
 
+from ...paper import REMARKS
 from .report import BenchmarkReport
 
-
-@dataclass(frozen=True)
-class PublishedRow:
-    """A benchmark as its authors describe it, and the place where they do."""
-
-    benchmark: str
-    items: int
-    duration_s: float
-    asr: str
-    wer: float
-    mos_scale: str
-    mos: float
-    place: str
-
-
-PAPER = PublishedRow(
-    benchmark="SPIRAL",
-    items=1012,
-    duration_s=87.89,
-    asr="openai/whisper-large-v3",
-    wer=0.0389,
-    mos_scale="UTMOS-22",
-    mos=3.91,
-    place="arXiv 2412.12009, Section II-C",
-)
+_PUBLISHED = {
+    "items": int(REMARKS["questions"].value),
+    "mean duration (s)": REMARKS["mean length"].value,
+    "recordings measured": int(REMARKS["questions"].value),
+    "WER": REMARKS["word error rate"].value,
+    "WER by": "openai/whisper-large-v3",
+    "MOS (UTMOS-22)": REMARKS["predicted MOS"].value,
+}
+"""SPIRAL's line, as its authors describe it."""
+_PLACE = f"arXiv 2412.12009, {REMARKS['mean length'].place}"
 
 
 def table(*reports: BenchmarkReport) -> pd.DataFrame:
     """The reports' headlines under the paper's, a benchmark a line; every MOS scale has a column of its own."""
-    published = {
-        "items": PAPER.items,
-        "mean duration (s)": PAPER.duration_s,
-        "recordings measured": PAPER.items,
-        "WER": PAPER.wer,
-        "WER by": PAPER.asr,
-        f"MOS ({PAPER.mos_scale})": PAPER.mos,
-    }
-    lines = {f"{PAPER.benchmark} ({PAPER.place})": published}
+    lines: dict[str, dict[str, object]] = {f"SPIRAL ({_PLACE})": dict(_PUBLISHED)}
     lines |= {f"{report.benchmark} {report.split}": _headline(report) for report in reports}
     columns = list(dict.fromkeys(name for line in lines.values() for name in line))
     index = pd.Index(list(lines), name="benchmark")

@@ -1,0 +1,171 @@
+"""The paper's tables and its Fig. 3 with our numbers beside them, and what an ablation says matters."""
+
+# pandas declares unions that no use of a table narrows.
+# pyright: reportArgumentType=false, reportReturnType=false, reportAttributeAccessIssue=false
+# pyright: reportCallIssue=false, reportIndexIssue=false, reportGeneralTypeIssues=false
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from .audit.accuracies import groups
+from .committed import Run, answers_by_condition, runs_of
+from .conditions import label
+from .grim import grim_totals
+from .paired import paired_difference
+from .paper import FIGURE_3_RATES, TABLE_1_ACCURACY, TABLE_2_ACCURACY, TABLE_2_BENCHMARKS, printed_accuracy
+
+NOT_RUN = "not run yet"
+PAPER_MODEL = "qwen2-audio"
+MOST_QUESTIONS = 1500
+"""Of a benchmark whose size is not printed."""
+PHASES = ("phase1", "phase2", "speechprune")
+"""Of Fig. 3."""
+
+
+def table_1(ours: Mapping[str, Run | None]) -> pd.DataFrame:
+    """Table I's accuracies, a line a rate and method: the paper's two columns, then one of ours for every run.
+
+    ours: title -> run, or None for one that is not run yet. Cells are per cent with the 95 % interval; of a run under
+    several scorings the first counts.
+    """
+    lines = []
+    for one in (one for one in TABLE_1_ACCURACY if one.benchmark == "spiral"):
+        hard = printed_accuracy(PAPER_MODEL, "spiral-h", one.method, one.rate)
+        line = {"rate": "" if one.rate is None else f"{one.rate:g}", "method": one.method}
+        line |= {"SPIRAL, paper": one.printed, "SPIRAL-H, paper": "" if hard is None else hard.printed}
+        lines.append(line | {title: _cell(run, one.method, one.rate) for title, run in ours.items()})
+    return pd.DataFrame(lines).set_index(["rate", "method"])
+
+
+def table_2(runs: Iterable[Run]) -> pd.DataFrame:
+    """Table II, a line a model without and with SpeechPrune, for every benchmark the paper's number and ours."""
+    every = list(runs)
+    conditions = dict.fromkeys((one.model, one.method, one.rate) for one in TABLE_2_ACCURACY)
+    lines = []
+    for model, method, rate in conditions:
+        line = {"model": model, "method": method if rate is None else f"{method} {rate:g}"}
+        for title, benchmark in TABLE_2_BENCHMARKS.items():
+            printed = printed_accuracy(model, benchmark, method, rate)
+            found = runs_of(every, model, benchmark)
+            line |= {f"{title}, paper": "" if printed is None else printed.printed}
+            line |= {f"{title}, ours": _cell(found[0] if found else None, method, rate)}
+        lines.append(line)
+    return pd.DataFrame(lines).set_index(["model", "method"])
+
+
+def gains() -> pd.DataFrame:
+    """What SpeechPrune gains in Table II, in points, with Newcombe's 95 % interval for two independent shares.
+
+    questions: the least number of which all of the benchmark's printed cells can be counts. The two conditions were
+    asked the same questions, which makes these intervals too wide by what only paired answers tell.
+    """
+    lines = []
+    for one in (one for one in TABLE_2_ACCURACY if one.rate is not None):
+        without = printed_accuracy(one.model, one.benchmark, "original", None)
+        cells = [cell.printed for cell in groups()[one.benchmark]]
+        total = next(iter(grim_totals(cells, range(1, MOST_QUESTIONS + 1))), None)
+        if without is None or total is None:
+            continue
+        right, before = (round(cell.percent * total / 100) for cell in (one, without))
+        interval = confint_proportions_2indep(right, total, before, total, compare="diff", method="newcomb")
+        low, high = (100 * float(end) for end in interval)
+        line = {"model": one.model, "benchmark": one.benchmark, "rate": one.rate, "questions": total}
+        lines.append(line | {"gain": one.percent - without.percent, "low": low, "high": high})
+    return pd.DataFrame(lines)
+
+
+def _cell(run: Run | None, method: str, rate: float | None) -> str:
+    summary = None if run is None else first_scoring(run)
+    found = None if summary is None else summary[_same(summary, method, rate)]
+    if found is None or len(found) == 0:
+        return NOT_RUN
+    line = found.iloc[0]
+    accuracy, low, high = (100 * float(line[name]) for name in ("accuracy", "low", "high"))
+    return f"{accuracy:.1f} ({low:.0f} to {high:.0f})"
+
+
+def first_scoring(run: Run) -> pd.DataFrame:
+    """The run's summary under the first of its scorings."""
+    summary = run.summary()
+    return summary[summary["scoring"] == summary["scoring"].iloc[0]].reset_index(drop=True)
+
+
+def _same(summary: pd.DataFrame, method: str, rate: float | None) -> pd.Series:
+    same = (summary["method"] == method) & (summary["options"] == "{}")
+    return same & (summary["rate"].isna() if rate is None else summary["rate"] == rate)
+
+
+def figure_3() -> pd.DataFrame:
+    """Fig. 3's curves as a summary's lines: shares, printed where they are, else read off; and the unpruned line."""
+    lines = []
+    for method, rate in [(phase, rate) for phase in PHASES for rate in FIGURE_3_RATES] + [("everything", None)]:
+        one = printed_accuracy(PAPER_MODEL, "spiral-h", method, rate, read_off=True)
+        if one is not None:
+            accuracy = one.percent / 100
+            line = {"method": method, "options": "{}", "rate": rate, "accuracy": accuracy, "read off": one.read_off}
+            lines.append(line | {"low": np.nan, "high": np.nan})
+    return pd.DataFrame(lines)
+
+
+def of_figure_3(summary: pd.DataFrame) -> pd.DataFrame:
+    """Those lines of a summary that Fig. 3 shows: the phases alone and both as the paper has them, and everything."""
+    shown = summary["method"].isin([*PHASES, "everything"]) & (summary["options"] == "{}")
+    return summary[shown].reset_index(drop=True)
+
+
+def what_matters(
+    rows: pd.DataFrame, base: tuple[str, str] = ("speechprune", "{}"), rates: Sequence[float] | None = None
+) -> pd.DataFrame:
+    """A line a variant, by how much it beats the base: points over the same questions, all rates and seeds averaged.
+
+    rows: answers under one scoring. base and variants: method and options as in the rows; every method with a rate is a
+    variant. rates: those to average over (default: all that the base was asked at); a variant that lacks one is left
+    out. `low` and `high`: the 95 % interval over questions. `p (Holm)`: corrected for the table's comparisons. Raises
+    ValueError if the base was not asked.
+    """
+    known = answers_by_condition(rows)
+    asked = sorted({rate for method, options, rate in known if (method, options) == base and rate is not None})
+    wanted = list(rates or asked)
+    if not asked or not set(wanted) <= set(asked):
+        raise ValueError(
+            f"{label(base[0], json.loads(base[1]))} was asked at the rates {asked}, expected {wanted or 'some'}"
+        )
+    means = {variant: mean for variant in _variants(known) if (mean := _mean(known, variant, wanted)) is not None}
+    standard = means.pop(base)
+    lines = [
+        {
+            "variant": label(method, json.loads(options)),
+            "points": 100 * found.difference,
+            "low": 100 * found.low,
+            "high": 100 * found.high,
+            "p": found.p_value,
+            "questions": found.items,
+        }
+        for (method, options), mean in means.items()
+        for found in (paired_difference(mean, standard),)
+    ]
+    columns = ["variant", "points", "low", "high", "p", "questions"]
+    table = pd.DataFrame(lines, columns=columns).sort_values("points", ascending=False, kind="stable")
+    corrected = multipletests(table["p"], method="holm")[1] if len(table) else []
+    return table.assign(**{"p (Holm)": corrected}).reset_index(drop=True)
+
+
+def _variants(known: Iterable[tuple[str, str, float | None]]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((method, options) for method, options, rate in known if rate is not None))
+
+
+def _mean(
+    known: Mapping[tuple[str, str, float | None], Mapping[str, float]], variant: tuple[str, str], rates: Sequence[float]
+) -> dict[str, float] | None:
+    """example -> mean share right over the rates; None where one of them was not asked."""
+    answers = [known.get((*variant, rate)) for rate in rates]
+    if any(one is None for one in answers):
+        return None
+    table = pd.DataFrame([dict(one) for one in answers if one is not None])
+    return {str(example): float(mean) for example, mean in table.mean().items()}
