@@ -15,11 +15,12 @@ from typing import Annotated
 
 import torch
 import typer
+from safetensors.torch import load_file
 
 from ..audio import SAMPLE_RATE_HZ
 from ..benchmarks import load_benchmark
 from ..models.mini.base_llm import base_llm
-from ..models.mini.load import ADAPTER, LOST_FRAMES, exported_projector
+from ..models.mini.load import ADAPTER, CONNECTOR, FOLDER, LOST_FRAMES, exported_projector
 from .align import AlignSettings
 from .align import align as train_connector
 from .corpus import Corpus
@@ -162,10 +163,9 @@ def tune(
 @app.command()
 def export(work: Work = WORK, out: Path = Path("data/models/mini"), connector_only: bool = False) -> None:
     """Write the trained parts where the mini model is loaded from; with --connector-only, into another --out, what the
-    next sitting of align begins with."""
+    next sitting of align begins with, and the loader's vector of "no word here"."""
     if connector_only:
-        llm, _ = base_llm()
-        export_connector(_encoder(), work, out, llm.config.hidden_size)
+        export_connector(_encoder(), work, out, load_file(FOLDER / CONNECTOR)["blank"])
     else:
         export_parts(_encoder(), work, out)
 

@@ -45,9 +45,14 @@ def export(encoder: Qwen2AudioEncoder, trained: Path, out: Path) -> None:
         _export_adapter(trained / name, out / name)
 
 
-def export_connector(encoder: Qwen2AudioEncoder, trained: Path, out: Path, embedding_dim: int) -> None:
-    """Write the connector alone, for another sitting of `align` to begin with: no adapter has met it yet."""
-    _export_connector(encoder, projector_from(trained / "align.pt", embedding_dim), trained, out, ("align",))
+def export_connector(encoder: Qwen2AudioEncoder, trained: Path, out: Path, blank: torch.Tensor) -> None:
+    """Write the connector alone, for another sitting of `align` to begin with: no adapter has met it yet.
+
+    blank: the vector of "no word here" that an adapter knows from an earlier connector, so that both fit together.
+    """
+    projector = projector_from(trained / "align.pt", len(blank))
+    projector.blank.data.copy_(blank)
+    _export_connector(encoder, projector, trained, out, ("align",))
 
 
 def _export_connector(

@@ -177,7 +177,9 @@ SHAPE = {"num_mel_bins": 8, "encoder_layers": 1, "encoder_attention_heads": 1, "
 def test_a_connector_goes_on_in_another_sitting(corpus, tokenizer, tmp_path):
     """From what was exported, on other speech: the vocabulary keeps what is not spoken any more."""
     align(corpus, tokenizer, tmp_path / "first", ALIGN)
-    export_connector(Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**SHAPE)), tmp_path / "first", tmp_path / "out", 16)
+    export_connector(
+        Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**SHAPE)), tmp_path / "first", tmp_path / "out", torch.ones(16)
+    )
     for shard in range(3):
         clips = corpus.clips(shard)
         for clip in clips:
@@ -187,6 +189,7 @@ def test_a_connector_goes_on_in_another_sitting(corpus, tokenizer, tmp_path):
     align(corpus, tokenizer, tmp_path / "second", settings, start=tmp_path / "out/connector.safetensors")
     first, second = (projector_from(tmp_path / name / "align.pt", 16) for name in ("first", "second"))
     assert torch.equal(first.token_ids, second.token_ids)
+    assert load_file(tmp_path / "out/connector.safetensors")["blank"].tolist() == [1.0] * 16
     read, again = (hearing(corpus, one, tokenizer) for one in (first, exported_projector(tmp_path / "out", 16)))
     assert read["smoothed"] == pytest.approx(again["smoothed"], abs=0.02)  # half precision
     features = torch.randn(2, 30, 12, generator=torch.Generator().manual_seed(0))
