@@ -51,6 +51,9 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, mps")]
 Bf16 = Annotated[
     bool, typer.Option(help="matrix products in bfloat16: several times faster on GPUs, and on CPUs that have AMX")
 ]
+Seed = Annotated[
+    int, typer.Option(help="of what is drawn when; a sitting that goes on from another's weights needs one of its own")
+]
 Shards = Annotated[int | None, typer.Option(min=1, help="only the first so many; all, if not given")]
 
 
@@ -91,10 +94,11 @@ def align(
     rate: float = AlignSettings.rate,
     since: Annotated[int, typer.Option(min=0, help="the step at which the learning rate begins its course")] = 0,
     start: Annotated[Path | None, typer.Option(help="an exported connector.safetensors to begin with")] = None,
+    seed: Seed = AlignSettings.seed,
     bf16: Bf16 = False,
 ) -> None:
     """Train the connector to name the token spoken in every frame."""
-    began, settings = time.time(), AlignSettings(steps=steps, since=since, rate=rate, bf16=bf16)
+    began, settings = time.time(), AlignSettings(steps=steps, since=since, rate=rate, seed=seed, bf16=bf16)
     llm, tokenizer = base_llm()
     corpus = Corpus(work / "speech")
     train_connector(corpus, tokenizer, work, settings, device, start, counted_texts())
@@ -145,12 +149,16 @@ def tune(
         Path | None,
         typer.Option(help="a checkpoint (.pt), or an exported adapter's folder, to begin with the weights of"),
     ] = None,
+    seed: Seed = TuneSettings.seed,
     bf16: Bf16 = False,
 ) -> None:
     """Teach the LLM to read audio tokens (LoRA)."""
     if adapter not in ADAPTERS:
         raise typer.BadParameter(f"no adapter {adapter!r}, expected {' or '.join(ADAPTERS)}")
-    began, settings = time.time(), TuneSettings(steps=steps, rate=rate, rank=rank, lose=ADAPTERS[adapter], bf16=bf16)
+    began, settings = (
+        time.time(),
+        TuneSettings(steps=steps, rate=rate, rank=rank, seed=seed, lose=ADAPTERS[adapter], bf16=bf16),
+    )
     llm, tokenizer = base_llm()
     projector = projector_from(work / "align.pt", llm.config.hidden_size)
     if settings.lose and start is None:
