@@ -12,6 +12,7 @@ import typer
 
 from .audio import SAMPLE_RATE_HZ, Waveform, load
 from .benchmarks import BENCHMARKS, load_benchmark
+from .book.commands import app as book_app
 from .cli_benchmarks import app as benchmarks_app
 from .cli_errors import plain_errors
 from .cli_measure import app as measure_app
@@ -48,6 +49,7 @@ app = typer.Typer(
 app.add_typer(benchmarks_app)
 app.add_typer(measure_app)
 app.add_typer(models_app)
+app.add_typer(book_app, name="book")
 
 Model = Annotated[str, typer.Option(help=f"auto, {', '.join(MODELS)}, or hub/name of a speech LLM of transformers")]
 

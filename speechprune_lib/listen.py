@@ -16,8 +16,12 @@ from .prompt import Clock, Plan
 
 FADE_SECONDS = 0.005
 """Half of a cross-fade: long enough against clicks, short enough for a single token of 40 ms."""
+LOUDNESS_SECONDS, SILENCE_BELOW = 0.05, 10_000.0
+"""Blocks of `loudness`, and the factor in power (40 dB) that parts silence from the loudest of them."""
 
 Samples = Float32[np.ndarray, " _samples"]
+Take = tuple[Samples, str, str]
+"""Samples (16 kHz), what they are, and what is said in them."""
 
 
 def kept_audio(samples: Samples, plan: Plan, clock: Clock = 25.0) -> Samples:
@@ -52,6 +56,14 @@ def check_writable(path: str | Path) -> None:
         raise FileNotFoundError(f"no folder {path.parent} to write {path.name} into: make it first")
 
 
+def loudness(samples: Samples) -> float:
+    """Root mean square of the sound without its silences: of the blocks of 50 ms within 40 dB of the loudest one."""
+    size = max(1, round(LOUDNESS_SECONDS * SAMPLE_RATE_HZ))
+    blocks = np.pad(samples, (0, -len(samples) % size)).reshape(-1, size).astype(np.float64)
+    powers = (blocks**2).mean(1)
+    return float(np.sqrt(powers[powers >= powers.max() / SILENCE_BELOW].mean())) if len(powers) else 0.0
+
+
 @dataclass(frozen=True)
 class AudioPlayer:
     """A labelled player that carries its sound within itself; notebooks show it, pages keep it."""
@@ -63,17 +75,35 @@ class AudioPlayer:
         return self.html
 
 
-def audio_player(samples: Samples, rate_hz: int, label: str) -> AudioPlayer:
+def audio_player(samples: Samples, rate_hz: int, label: str, transcript: str = "") -> AudioPlayer:
     """A player for a notebook: an MP3 in the page itself, the same bytes for the same samples.
 
-    label: what is heard, shown under the player and read out by screen readers. Raises ValueError without one.
+    label: what is heard, shown under the player and read out by screen readers. transcript: what is said, folded away
+    beneath it. Raises ValueError without a label.
     """
     if not label.strip():
         raise ValueError("the player has no label: say what is heard, for those who cannot see the page")
     sound = base64.b64encode(mp3(samples, rate_hz)).decode("ascii")
     text = html.escape(label, quote=True)
     player = f'<audio controls aria-label="{text}" src="data:audio/mpeg;base64,{sound}"></audio>'
-    return AudioPlayer(label, f'<figure class="audio">{player}<figcaption>{text}</figcaption></figure>')
+    said = f"<details><summary>What is said</summary>{html.escape(transcript)}</details>" if transcript else ""
+    return AudioPlayer(label, f'<figure class="audio">{player}<figcaption>{text}{said}</figcaption></figure>')
+
+
+def audio_pair(before: Take, after: Take) -> AudioPlayer:
+    """Two players for comparing, the second as loud as the first (`loudness`), so that louder does not pass for better.
+
+    Each is (16 kHz samples, label, transcript).
+    """
+    (first, *words), (second, *others) = before, after
+    quiet = max(loudness(second), np.finfo(np.float32).tiny)
+    gain = min(loudness(first) / quiet, 1 / max(float(np.abs(second).max(initial=0.0)), np.finfo(np.float32).tiny))
+    players = (
+        audio_player(first, SAMPLE_RATE_HZ, *words),
+        audio_player(second * np.float32(gain), SAMPLE_RATE_HZ, *others),
+    )
+    both = "".join(player.html for player in players)
+    return AudioPlayer(f"{before[1]} / {after[1]}", f'<div class="audio-pair">{both}</div>')
 
 
 def _in_samples(span: tuple[float, float], total: int) -> tuple[int, int]:

@@ -65,6 +65,10 @@ LOOKS = {
 }
 REFERENCES = {"transcript": "-.", "everything": "-", "original": "--", "no-audio": ":"}
 
+OTHERS = (PALETTE[9], PALETTE[3], "0.45", PALETTE[6])
+"""Colours of what is no method: sounds, kinds of recordings, benchmarks, stages, machines."""
+SOUND, CURVE = OTHERS[0], "0.2"
+
 Spans = Sequence[tuple[float, float]]
 
 
@@ -105,13 +109,13 @@ def kept_timeline(
     above = 0 if similarity is None else 1
     height, ratios = 1.0 + 0.36 * len(plans) + above, [1.0] * above + [0.36 * len(plans)]
     with _figure(height, rows=1 + above, height_ratios=ratios, sharex=True) as (figure, panels):
-        strips = np.atleast_1d(panels)[-1]
-        _strips(strips, plans, clock)
-        strips.set(xlim=(0, _length_seconds(plans, clock)), ylabel="kept tokens")
+        kept = np.atleast_1d(panels)[-1]
+        strips(kept, plans, clock)
+        kept.set(xlim=(0, _length_seconds(plans, clock)), ylabel="kept tokens")
         if similarity is not None:
             np.atleast_1d(panels)[0].set_ylabel("similarity")
-            _steps(np.atleast_1d(panels)[0], similarity)
-        _shade(figure, np.atleast_1d(panels), key_spans)
+            steps(np.atleast_1d(panels)[0], similarity)
+        shade(figure, np.atleast_1d(panels), key_spans)
     return figure
 
 
@@ -138,20 +142,26 @@ def sound_timeline(
         figure,
         panels,
     ):
-        top, strips = panels
-        seconds, low, high = _envelope(samples[round(start * rate_hz) : round(end * rate_hz)], rate_hz)
-        top.fill_between(start + seconds, low, high, color=PALETTE[0], linewidth=0)
-        loudest = max(1e-6, float(np.abs([low, high]).max()))
-        top.set(ylabel="sound", yticks=[], ylim=(-1.1 * loudest, (3.0 if shown else 1.1) * loudest))
+        top, kept = panels
+        loudest = waveform(top, samples[round(start * rate_hz) : round(end * rate_hz)], rate_hz, start)
+        top.set(ylabel="sound", ylim=(-1.1 * loudest, (3.0 if shown else 1.1) * loudest))
         for text, begins, ends in shown:
             top.text((begins + ends) / 2, 1.25 * loudest, text, rotation=90, fontsize=8, ha="center", va="bottom")
-        _strips(strips, plans, clock)
-        strips.set(xlim=(start, end), ylabel="kept")
-        top.grid(visible=False, axis="y")
+        strips(kept, plans, clock)
+        kept.set(xlim=(start, end), ylabel="kept")
     return figure
 
 
-def _strips(axes: Axes, plans: Mapping[str, Plan], clock: Clock) -> None:
+def waveform(axes: Axes, samples: np.ndarray, rate_hz: int, start: float = 0.0) -> float:
+    """Draw the sound's envelope from second `start` on; returns its loudest sample's magnitude."""
+    seconds, low, high = _envelope(samples, rate_hz)
+    axes.fill_between(start + seconds, low, high, color=SOUND, linewidth=0)
+    axes.set(yticks=[])
+    axes.grid(visible=False, axis="y")
+    return max(1e-6, float(np.abs([low, high]).max()))
+
+
+def strips(axes: Axes, plans: Mapping[str, Plan], clock: Clock) -> None:
     """A strip a plan. Tokens narrower than a pixel shade it: snapped to the grid, most of them would vanish."""
     for row, (name, plan) in enumerate(plans.items()):
         bars = [(start, end - start) for start, end in plan.spans(clock)]
@@ -172,11 +182,11 @@ def _envelope(samples: np.ndarray, rate_hz: int, most: int = 1200) -> tuple[np.n
 def seconds_bars(similarity: Sequence[float], budget: Sequence[float], key_spans: Spans = ()) -> Figure:
     """Phase 1, second by second: how similar each is to the question, and how many tokens it may keep."""
     with _figure(3.6, rows=2, sharex=True) as (figure, (top, bottom)):
-        _steps(top, similarity)
-        bottom.bar(range(len(budget)), budget, width=1.0, align="edge", color=PALETTE[2], linewidth=0)
+        steps(top, similarity)
+        bottom.bar(range(len(budget)), budget, width=1.0, align="edge", color=LOOKS["phase1"][0], linewidth=0)
         top.set_ylabel("similarity")
         bottom.set(ylabel="tokens kept", xlabel="time (s)", xlim=(0, len(budget)), ylim=(0, None))
-        _shade(figure, [top, bottom], key_spans)
+        shade(figure, [top, bottom], key_spans)
     return figure
 
 
@@ -187,7 +197,7 @@ def attention_heatmap(attention: np.ndarray, received: Sequence[float], start: i
     """
     edges = (start - 0.5, start + len(attention) - 0.5)
     with _figure(5.0, rows=2, height_ratios=[1, 4], sharex=True) as (figure, (top, bottom)):
-        top.bar(range(start, start + len(received)), received, width=1.0, color=PALETTE[0], linewidth=0)
+        top.bar(range(start, start + len(received)), received, width=1.0, color=LOOKS["phase2"][0], linewidth=0)
         top.set_ylabel("received")
         top.grid(visible=False)
         norm = mpl.colors.PowerNorm(0.5, 0.0, 1.0)
@@ -205,7 +215,7 @@ def frame_alignment(
     """A short piece of sound as waveform and as log-mel frames (bins, frames), the grid of audio tokens over both."""
     seconds = len(samples) / rate_hz
     with _figure(4.2, rows=2, sharex=True) as (figure, (top, bottom)):
-        top.plot(np.arange(len(samples)) / rate_hz, samples, color=PALETTE[0], linewidth=0.7)
+        top.plot(np.arange(len(samples)) / rate_hz, samples, color=CURVE, linewidth=0.7)
         top.set(
             ylabel="amplitude", title=f"one token: {token_seconds * 1000:g} ms = {token_seconds / hop_seconds:g} frames"
         )
@@ -224,7 +234,7 @@ def key_places(places: Sequence[tuple[str, float, float, float]]) -> Figure:
 
     places: (kind of recording, length, start and end of the key sentence) in seconds.
     """
-    kinds = dict(zip(sorted({kind for kind, *_ in places}), PALETTE, strict=False))
+    kinds = dict(zip(sorted({kind for kind, *_ in places}), OTHERS, strict=False))
     with _figure(4.2) as (figure, axes):
         for row, (kind, length, start, end) in enumerate(sorted(places, key=lambda place: place[2])):
             axes.plot([0, length], [row, row], color="0.85", linewidth=1.2, zorder=1)
@@ -247,7 +257,12 @@ def letters(shares: pd.DataFrame) -> Figure:
         for place, (name, line) in enumerate(shares.iterrows()):
             at = np.arange(len(line)) + width * (place - (len(shares) - 1) / 2)
             axes.bar(
-                at, line, width=0.92 * width, color=PALETTE[place], label=str(name), hatch=("", "//", "..")[place % 3]
+                at,
+                line,
+                width=0.92 * width,
+                color=OTHERS[place % len(OTHERS)],
+                label=str(name),
+                hatch=("", "//", "..")[place % 3],
             )
         axes.axhline(1 / shares.shape[1], color="0.25", linestyle="--", linewidth=1.2, label="even")
         names = [str(column) for column in shares.columns]
@@ -271,7 +286,7 @@ def _figure(height: float, rows: int = 1, **options: Any) -> Iterator[tuple[Figu
 
 
 house_figure = _figure
-"""For the figures of `plots_efficiency.py`."""
+"""For the figures of `plots_efficiency.py` and `plots_tokens.py`, as `waveform`, `strips`, `steps` and `shade`."""
 
 
 def _with_rate(summary: pd.DataFrame) -> Iterator[tuple[float, tuple[str, dict[str, Any], pd.DataFrame]]]:
@@ -298,18 +313,18 @@ def _rate_axes(figure: Figure, axes: Axes, summary: pd.DataFrame, ylabel: str) -
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
 
 
-def _steps(axes: Axes, values: Sequence[float]) -> None:
+def steps(axes: Axes, values: Sequence[float]) -> None:
     """One step a second, on the values' own scale: cosines of neighbouring seconds differ by hundredths."""
-    axes.stairs(values, range(len(values) + 1), baseline=None, color=PALETTE[0], linewidth=1.3)
+    axes.stairs(values, range(len(values) + 1), baseline=None, color=CURVE, linewidth=1.3)
 
 
-def _shade(figure: Figure, panels: Iterable[Axes], key_spans: Spans) -> None:
+def shade(figure: Figure, panels: Iterable[Axes], key_spans: Spans) -> None:
     for axes in panels:
         for start, end in key_spans:
             axes.axvspan(start, end, color=KEY_COLOUR, alpha=0.45, linewidth=0, zorder=0)
     if key_spans:
-        shade = mpl.patches.Patch(color=KEY_COLOUR, alpha=0.45, label="key sentence")
-        figure.legend(handles=[shade], loc="outside upper right", frameon=False)
+        patch = mpl.patches.Patch(color=KEY_COLOUR, alpha=0.45, label="key sentence")
+        figure.legend(handles=[patch], loc="outside upper right", frameon=False)
 
 
 def _plain_name(name: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from .conditions import label
-from .plots import LABELS, LOOKS, PALETTE, house_figure
+from .plots import LABELS, LOOKS, OTHERS, PALETTE, house_figure
 
-STAGES = {"encoder": (PALETTE[0], ""), "pruner": (PALETTE[3], ""), "LLM": (PALETTE[7], "//")}
+ENCODER, PRUNER, LLM, REPLY = *OTHERS[:3], "black"
+"""Stages are no methods, so none has a method's colour."""
+STAGES = {"encoder": (ENCODER, ""), "pruner": (PRUNER, ""), "LLM": (LLM, "//")}
 
 
 def end_to_end_bars(table: pd.DataFrame) -> Figure:
@@ -62,10 +65,10 @@ def cost_by_length(table: pd.DataFrame) -> Figure:
         everything, pruned = groups.pop("everything"), next(iter(groups.values()))
         minutes = everything["seconds"] / 60
         lines = {
-            "prefill of everything": (everything["prefill"], PALETTE[7], "-", "s"),
-            "encoder": (everything["encoder"], PALETTE[0], "-", "^"),
-            "prefill of what SpeechPrune keeps": (pruned["prefill"], PALETTE[2], "-", "o"),
-            "SpeechPrune itself": (pruned["pruner"], PALETTE[3], "--", "D"),
+            "prefill of everything": (everything["prefill"], LLM, "-", "s"),
+            "encoder": (everything["encoder"], ENCODER, "-", "^"),
+            "prefill of what SpeechPrune keeps": (pruned["prefill"], LOOKS["speechprune"][0], "-", "o"),
+            "SpeechPrune itself": (pruned["pruner"], PRUNER, "--", "D"),
         }
         for name, (values, colour, style, marker) in lines.items():
             shown = values.to_numpy() > 0
@@ -87,7 +90,7 @@ def cost_by_length(table: pd.DataFrame) -> Figure:
 def relative_prefill(curves: Mapping[str, tuple[Sequence[int], Sequence[float]]], at: int) -> Figure:
     """Prefill against audio tokens as a share of the prefill at `at` of them, a line a device: (tokens, seconds)."""
     with house_figure(3.6) as (figure, axes):
-        looks = zip("osD^vP", ("-", "--", "-.", ":", "-", "--"), PALETTE, strict=False)
+        looks = zip("osD^vP", ("-", "--", "-.", ":", "-", "--"), cycle(OTHERS), strict=False)
         for (name, (tokens, seconds)), (marker, style, colour) in zip(curves.items(), looks, strict=False):
             whole = dict(zip(tokens, seconds, strict=True))[at]
             shares = [value / whole for value in seconds]
@@ -110,7 +113,7 @@ def stages_by_tokens(table: pd.DataFrame) -> Figure:
             "prefill": "prefill, unpruned",
             "decode": "a reply token",
         }
-        looks = zip("^Dso", (PALETTE[0], PALETTE[3], PALETTE[7], PALETTE[2]), strict=True)
+        looks = zip("^Dso", (ENCODER, PRUNER, LLM, REPLY), strict=True)
         for (stage, name), (marker, colour) in zip(names.items(), looks, strict=True):
             rows = table[table["stage"] == stage].sort_values("audio tokens")
             errors = [rows["ms"] - rows["from"], rows["to"] - rows["ms"]]

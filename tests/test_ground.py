@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TOP = {
     *("README.md", "LICENSE", "CITATION.cff", "CONTRIBUTING.md", "CHANGELOG.md"),
     *("_config.yml", "_toc.yml", "environment.yml", "pyproject.toml", "Makefile", ".gitignore", ".gitattributes"),
-    *(".ci", "speechprune_lib", "notebooks", "book", "data", "tests"),
+    *(".ci", ".github", "speechprune_lib", "notebooks", "book", "data", "tests"),
 }
 # Written in pieces, so that this file does not find itself.
 MACHINE_PATH = re.compile("/" + r"(?:work|root|home|Users|opt)/\w|/tmp/ip" + "ykernel")
@@ -114,4 +114,4 @@ def test_make_help_tells_of_every_target() -> None:
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert targets is not None
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert re.findall(r"^make (\w+) ", shown, re.MULTILINE) == targets[1].split()
+    assert re.findall(r"^make ([\w-]+) ", shown, re.MULTILINE) == targets[1].split()

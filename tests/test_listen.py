@@ -12,7 +12,7 @@ import soundfile
 import torch
 
 from speechprune_lib.audio import SAMPLES_PER_TOKEN, load
-from speechprune_lib.listen import audio_player, check_writable, kept_audio, write_audio
+from speechprune_lib.listen import audio_pair, audio_player, check_writable, kept_audio, loudness, write_audio
 from speechprune_lib.prompt import Plan
 
 FADE = 80
@@ -80,3 +80,34 @@ def test_a_player_carries_its_sound_and_its_name(tone):
     assert page == audio_player(tone, 16_000, player.label)._repr_html_()
     with pytest.raises(ValueError, match="no label"):
         audio_player(tone, 16_000, " ")
+
+
+def test_what_is_said_stands_folded_beneath_the_player(tone):
+    page = audio_player(tone[:1600], 16_000, "a tone", "Ahem & <so> on.").html
+    assert "<details><summary>What is said</summary>Ahem &amp; &lt;so&gt; on.</details>" in page
+    assert "<details>" not in audio_player(tone[:1600], 16_000, "a tone").html
+
+
+def test_loudness_is_that_of_the_sound_and_not_of_its_silences(tone):
+    """A sine's root mean square is its amplitude over the root of two, however much silence surrounds it."""
+    assert loudness(tone) == pytest.approx(1 / np.sqrt(2), rel=0.01)
+    silence = np.zeros(32_000, np.float32)
+    assert loudness(np.concatenate([silence, 0.5 * tone, silence])) == pytest.approx(0.5 / np.sqrt(2), rel=0.01)
+    assert loudness(silence) == loudness(silence[:0]) == 0.0
+
+
+def heard(page: str) -> list[np.ndarray]:
+    return [soundfile.read(io.BytesIO(base64.b64decode(sound)))[0] for sound in re.findall(r"base64,([^\"]+)", page)]
+
+
+def test_a_pair_is_equally_loud_and_never_clips(tone):
+    pair = audio_pair((0.3 * tone, "before", "all"), (0.05 * tone[:8000], "after", "a part"))
+    before, after = heard(pair.html)
+    assert np.abs(after).max() == pytest.approx(np.abs(before).max(), rel=0.1)
+    assert pair.html.count("<details>") == 2 and pair.label == "before / after"
+    click = np.zeros(8000, np.float32)
+    click[4000] = 0.5
+    clipped = heard(audio_pair((tone, "before", ""), (click, "after", "")).html)[1]
+    assert np.abs(clipped).max() <= 1.0
+    silent = heard(audio_pair((tone, "before", ""), (0 * tone, "after", "")).html)[1]
+    assert np.abs(silent).max() < 1e-3

@@ -9,6 +9,8 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from speechprune_lib.book.toc import notebooks_in_order
+
 ROOT = Path(__file__).resolve().parents[1]
 MOST_LINES, MOST_LINES_IN_A_CELL = 60, 15
 SHORTEST_ALT = 20
@@ -18,8 +20,7 @@ LARGEST_CELL = 1_500_000
 
 
 def named_in_the_toc() -> list[str]:
-    files = re.findall(r"file: (notebooks/\S+)", (ROOT / "_toc.yml").read_text("utf8"))
-    return [f"{file}.ipynb" for file in files]
+    return notebooks_in_order(ROOT)
 
 
 @pytest.fixture(params=named_in_the_toc(), scope="module")
@@ -107,3 +108,16 @@ def test_every_player_has_a_label(notebook: NotebookNode) -> None:
 def test_its_outputs_are_small(notebook: NotebookNode) -> None:
     for cell in code(notebook):
         assert len(nbformat.writes(nbformat.v4.new_notebook(cells=[cell]))) <= LARGEST_CELL
+
+
+def test_it_argues_as_every_chapter_does(notebook: NotebookNode) -> None:
+    """A question, an equation with its number in the paper, a figure or table, an exercise, and what is not shown."""
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    whole = "\n".join(prose)
+    assert re.search(r"\*\*[^*]+\?\*\*", prose[0]), "the first cell asks no question in bold"
+    assert re.search(r"\(eq-[\w-]+\)", whole), "no equation has a label"
+    assert "{term}`" in whole, "no word leads to the glossary"
+    assert "paper" in whole
+    for needed in ("Exercise", "Solution", "What this does not show"):
+        assert needed in whole, f"it has no {needed!r}"
+    assert re.search(r"{dropdown} Solution|Solution\n:class: dropdown", whole), "the solution is not folded away"

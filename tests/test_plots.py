@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from speechprune_lib import plots
@@ -125,3 +126,8 @@ def test_every_method_has_a_label_and_every_curve_its_own_look():
     assert (
         len({marker for _, marker in plots.LOOKS.values()}) == len({c for c, _ in plots.LOOKS.values()}) == len(curved)
     )
+
+
+def test_what_is_no_method_has_no_methods_colour():
+    of_methods = {to_rgb(colour) for colour, _ in plots.LOOKS.values()}
+    assert of_methods.isdisjoint(map(to_rgb, [*plots.OTHERS, plots.SOUND, plots.CURVE, plots.KEY_COLOUR]))
