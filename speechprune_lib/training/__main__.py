@@ -115,15 +115,19 @@ def hear(
     model: Annotated[
         Path | None, typer.Option(help="a folder of exported parts, in place of what align trained")
     ] = None,
+    groups: Annotated[str, typer.Option(help="comma-separated, of voices")] = ",".join(GROUPS),
 ) -> None:
     """Test the connector on unseen text: in the training's voices, in a held-out voice, by a held-out engine; and on
     SPIRAL-mini's development recordings."""
+    asked = groups.split(",")
+    if unknown := set(asked) - set(GROUPS):
+        raise typer.BadParameter(f"no group {', '.join(sorted(unknown))}, expected some of {', '.join(GROUPS)}")
     began, heard, encoder = time.time(), {}, _encoder().eval()
     encoder.to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
     llm, tokenizer = base_llm()
     width = llm.config.hidden_size
     projector = projector_from(work / "align.pt", width) if model is None else exported_projector(model, width)
-    for group in GROUPS:
+    for group in asked:
         corpus = Corpus(work / "heard" / group)
         speak_corpus(corpus.root, range(len(passage_files())), workers, test_of=group)
         encode_corpus(corpus, encoder, device)
