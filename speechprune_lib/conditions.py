@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from .answers import row_key
 from .prompt import WINDOW_TOKENS, Plan, SpeechPrompt, kept_count
 from .pruners import METHODS, Pruner, method_options, parse_method
-from .results import row_key
 
 NO_AUDIO, TRANSCRIPT = "no-audio", "transcript"
 WITHOUT_AUDIO = (NO_AUDIO, TRANSCRIPT)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from .answers import row_key
 from .benchmarks import Example
 from .conditions import NO_AUDIO, ORDER, label
-from .results import row_key
 from .scoring import best, minus_no_audio
 from .statistics import wilson
 
