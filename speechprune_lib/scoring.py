@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import get_args
+
+from jaxtyping import Float
+from torch import Tensor
 
 from .models.base import Scoring, SpeechModel
 from .prompt import SpeechPrompt
 from .replies import parse_letter
 
-__all__ = ["Choice", "best", "choose", "letter_ids", "minus_no_audio", "parse_letter"]
+__all__ = ["Choice", "best", "choose", "choose_each", "letter_ids", "minus_no_audio", "parse_letter"]
 
 
 @dataclass(frozen=True)
@@ -42,21 +45,28 @@ def choose(
     the "likelihood" of the same question without audio. Ties: the earliest option. Raises ValueError for fewer than
     two choices, an unknown scoring, a missing baseline and scores that are NaN.
     """
-    if len(choices) < 2:
-        raise ValueError(f"got the choices {list(choices)}, expected two or more to choose from")
-    if scoring not in get_args(Scoring):
-        raise ValueError(f"unknown scoring {scoring!r}, expected one of {', '.join(get_args(Scoring))}")
-    if scoring == "open":
-        raise ValueError("scoring 'open' chooses nothing: generate a reply, and compare it by `score_reply`")
-    if scoring == "generate":
-        reply = model.generate(prompt)
-        return Choice(parse_letter(reply, choices), reply=reply)
-    scores = _scores(model, prompt, choices, scoring)
-    if scoring == "likelihood-minus-no-audio":
-        if baseline is None:
-            raise ValueError(f"{scoring} needs baseline=, the likelihood scores of the prompt without audio")
-        scores = minus_no_audio(scores, baseline)
+    if scoring != "likelihood-minus-no-audio":
+        return choose_each(model, [prompt], [choices], scoring)[0]
+    if baseline is None:
+        raise ValueError(f"{scoring} needs baseline=, the likelihood scores of the prompt without audio")
+    scores = minus_no_audio(choose_each(model, [prompt], [choices], "likelihood")[0].scores, baseline)
     return Choice(best(scores), scores)
+
+
+def choose_each(
+    model: SpeechModel, prompts: Sequence[SpeechPrompt], choices: Sequence[Sequence[str]], scoring: Scoring
+) -> list[Choice]:
+    """`choose` for several prompts, each with its choices; letters and likelihoods are read in one pass of the model.
+
+    The same answers as one by one; scores may differ as sums of floats in another order do. Raises ValueError as
+    `choose` does, and for "likelihood" of unequal choices.
+    """
+    _check(choices, scoring)
+    if scoring == "generate":
+        replies = [model.generate(prompt) for prompt in prompts]
+        return [Choice(parse_letter(r, shown), reply=r) for r, shown in zip(replies, choices, strict=True)]
+    scores = [tuple(row.tolist()) for row in _scores(model, prompts, choices, scoring)]
+    return [Choice(best(row), row) for row in scores]
 
 
 def best(scores: Sequence[float]) -> int:
@@ -87,9 +97,25 @@ def letter_ids(model: SpeechModel, count: int) -> list[int]:
     raise ValueError(f"{model.name}'s tokenizer has no single tokens for A, B, ...: use another scoring than 'letter'")
 
 
-def _scores(model: SpeechModel, prompt: SpeechPrompt, choices: Sequence[str], scoring: Scoring) -> tuple[float, ...]:
+def _check(choices: Sequence[Sequence[str]], scoring: Scoring) -> None:
+    for shown in choices:
+        if len(shown) < 2:
+            raise ValueError(f"got the choices {list(shown)}, expected two or more to choose from")
+    if scoring not in get_args(Scoring):
+        raise ValueError(f"unknown scoring {scoring!r}, expected one of {', '.join(get_args(Scoring))}")
+    if scoring == "open":
+        raise ValueError("scoring 'open' chooses nothing: generate a reply, and compare it by `score_reply`")
+
+
+def _scores(
+    model: SpeechModel, prompts: Sequence[SpeechPrompt], choices: Sequence[Sequence[str]], scoring: Scoring
+) -> Iterator[Float[Tensor, " options"]]:
     if scoring == "letter":
-        scores = model.next_logits(prompt).log_softmax(-1)[letter_ids(model, len(choices))]
-    else:
-        scores = model.option_scores(prompt, choices)
-    return tuple(scores.tolist())
+        for row, shown in zip(model.next_logits_of(prompts).log_softmax(-1), choices, strict=True):
+            yield row[letter_ids(model, len(shown))]
+        return
+    if any(list(shown) != list(choices[0]) for shown in choices):
+        raise ValueError(
+            f"got the choices {choices}, expected the same for prompts whose likelihoods are read together"
+        )
+    yield from model.option_scores_of(prompts, choices[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,27 +34,35 @@ class FakeModel(SpeechModel):
     def __init__(self, reply: str = "B", pause: float = 0.0) -> None:
         self.reply, self.pause = reply, pause
         self.prepared: list[tuple[str, bool]] = []
+        self.encoded = 0
 
     def prepare(self, audio, question, *, instruction, transcript=None) -> SpeechPrompt:
         if not question.strip():
             raise ValueError("the question is empty: ask something about the recording")
         self.prepared.append((question, audio is not None))
+        self.encoded += audio is not None
         heard = torch.zeros(0, DIM) if audio is None else _heard(audio)
-        text = self._embed((transcript or "") + instruction)
-        embeddings = torch.cat([heard, text])
+        return self._prompt(heard, question, (transcript or "") + instruction)
+
+    def ask_again(self, heard, audio, question, *, instruction) -> SpeechPrompt:
+        self.prepared.append((question, True))
+        return self._prompt(heard.audio, question, instruction)
+
+    def _prompt(self, heard, question: str, text: str) -> SpeechPrompt:
+        embeddings = torch.cat([heard, self.embed(text)])
         return SpeechPrompt(
             embeddings=embeddings,
             position_ids=torch.arange(len(embeddings)),
             is_audio=torch.arange(len(embeddings)) < len(heard),
-            question=self._embed(question),
+            question=self.embed(question),
             tokens_per_second=self.tokens_per_second,
             first_attention=_attention,
+            vocabulary_mean=lambda: _letters().mean(0),
         )
 
     def next_logits(self, prompt):
         time.sleep(self.pause)
-        table = torch.stack([_vector(chr(code)) for code in range(128)])
-        return table @ prompt.embeddings.sum(0)
+        return _letters() @ prompt.embeddings.sum(0)
 
     def option_scores(self, prompt, options: Sequence[str]):
         logits = self.next_logits(prompt).log_softmax(-1)
@@ -71,7 +80,7 @@ class FakeModel(SpeechModel):
     def nearest_words(self, embeddings) -> list[str]:
         return [str(int(vector.argmax())) for vector in embeddings]
 
-    def _embed(self, text: str):
+    def embed(self, text: str):
         return torch.stack([_vector(letter) for letter in text]) if text else torch.zeros(0, DIM)
 
 
@@ -114,6 +123,12 @@ def _attention() -> FirstAttention:
     return FirstAttention(query, key, query_heads=2, key_heads=2, normalize=lambda audio: audio)
 
 
+@cache
+def _letters() -> torch.Tensor:
+    return torch.stack([_vector(chr(code)) for code in range(128)])
+
+
+@cache
 def _vector(letter: str) -> torch.Tensor:
     digest = hashlib.sha256(letter.encode()).digest()[:DIM]
     return torch.tensor([byte / 128 - 1 for byte in digest])

@@ -85,7 +85,7 @@ def test_rooms_do_not_import_in_circles() -> None:
         ("from .base import Pruner", ["pruners"]),
         ("from . import base", ["pruners"]),
         ("from speechprune_lib import Plan", ["__init__"]),
-        ("def f():\n    from ..evaluate import evaluate", ["evaluate"]),
+        ("def f():\n    from ..evaluation import evaluate", ["evaluation"]),
         ("if TYPE_CHECKING:\n    from ..cli import app", ["cli"]),
     ],
 )

@@ -100,3 +100,15 @@ def test_differences_name_field_and_change() -> None:
         "versions.numpy": f"{card.versions['numpy']} -> 0",
         "versions.extra": "absent -> 1",
     }
+
+
+def test_of_a_card_with_a_code_the_commit_is_for_people() -> None:
+    card = make(code="x1")
+    later = card.model_copy(update={"commit": "other", "library_version": "9"})
+    assert card.differences(later) == {} and card.run == later.run and len(card.run) == 12
+    assert card.differences(make(code="x2")) == {"code": "x1 -> x2"} and card.run != make(code="x2").run
+    assert make().differences(make().model_copy(update={"commit": "other"})).keys() == {"commit"}
+
+
+def test_another_computers_device_is_named_by_it() -> None:
+    assert make(device="cuda (NVIDIA H200)").device == "cuda (NVIDIA H200)"

@@ -71,11 +71,15 @@ class Example:
         """What a free reply may say: the references of an open question, else the right choice's text."""
         return self.references if self.answer is None else (self.choices[self.answer],)
 
-    def waveform(self) -> Waveform:
-        """The recording, mono at 16 kHz. Raises ValueError where the benchmark was read without recordings."""
+    def recording(self) -> Path:
+        """Where the recording lies. Raises ValueError where the benchmark was read without recordings."""
         if self.audio_path is None:
             raise ValueError(f"{self.id} comes without its recording: load the benchmark with need_audio=True")
-        return load(self.audio_path)
+        return self.audio_path
+
+    def waveform(self) -> Waveform:
+        """The recording, mono at 16 kHz. Raises what `recording` and `audio.load` raise."""
+        return load(self.recording())
 
 
 def benchmark_hash(examples: Iterable[Example]) -> str:

@@ -64,21 +64,39 @@ class TransformersSpeechModel(DecodingModel):
             return apply(prompt, Plan(torch.tensor([0]), prompt.audio_tokens, positions="renumbered"))
         return prompt
 
+    @torch.no_grad()
+    def ask_again(self, heard: SpeechPrompt, audio: np.ndarray, question: str, *, instruction: str) -> SpeechPrompt:
+        self.check_request(audio, question, instruction, None)
+        counts = [audio_tokens(len(piece)) for piece in windows(as_waveform(audio, SAMPLE_RATE_HZ))]
+        if sum(counts) != heard.audio_tokens:
+            raise ValueError(f"heard has {heard.audio_tokens} audio tokens, the audio {sum(counts)}: one of another")
+        if sum(counts) == 1:  # see `_windows`
+            return self.prepare(audio, question, instruction=instruction)
+        inputs = self._text_inputs(counts, instruction)
+        with decoder_input(self.model) as arguments:
+            self.model(**inputs, use_cache=False)  # no features: the placeholders' own embeddings reach the door
+        arguments["inputs_embeds"] = arguments["inputs_embeds"].clone()
+        is_audio = inputs["input_ids"] == self.model.config.audio_token_id
+        arguments["inputs_embeds"][is_audio] = heard.audio
+        return self._prompt(inputs["input_ids"][0], arguments, question)
+
     def model_inputs(self, audio: np.ndarray | None, instruction: str, transcript: str | None = None) -> dict:
         """What the whole model takes for this prompt, the same tensors as from transformers' own processor."""
-        for text in (instruction, transcript or ""):
-            if self.row.audio_token in text:
-                raise ValueError(f"the text holds the audio placeholder {self.row.audio_token!r}: take it out")
         pieces = [] if audio is None else _windows(as_waveform(audio, SAMPLE_RATE_HZ))
-        text = self.prompt_text([audio_tokens(len(piece)) for piece in pieces], instruction, transcript)
-        ids = torch.tensor([self.token_ids(text)], device=self.device)
-        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        inputs = self._text_inputs([audio_tokens(len(piece)) for piece in pieces], instruction, transcript)
         return inputs | (self._features(pieces) if pieces else {})
 
     def prompt_text(self, counts: list[int], instruction: str, transcript: str | None = None) -> str:
         """The whole prompt as text, with the placeholders of windows that have so many audio tokens."""
         middle = "" if transcript is None else self.row.transcript_span.replace("{transcript}", transcript)
         return self.row.before + self._spans(counts) + middle + self.row.after.replace("{instruction}", instruction)
+
+    def _text_inputs(self, counts: list[int], instruction: str, transcript: str | None = None) -> dict[str, Tensor]:
+        for text in (instruction, transcript or ""):
+            if self.row.audio_token in text:
+                raise ValueError(f"the text holds the audio placeholder {self.row.audio_token!r}: take it out")
+        ids = torch.tensor([self.token_ids(self.prompt_text(counts, instruction, transcript))], device=self.device)
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
     def _features(self, pieces: list[np.ndarray]) -> dict[str, Tensor]:
         features = self.extractor(
@@ -107,14 +125,14 @@ class TransformersSpeechModel(DecodingModel):
         positions = arguments.get("position_ids")
         if positions is None:
             positions = torch.arange(len(ids), device=self.device)[None]
-        words = torch.tensor(self.token_ids(question), device=self.device)
         return SpeechPrompt(
             embeddings=arguments["inputs_embeds"][0],
             position_ids=positions[0],
             is_audio=ids == self.model.config.audio_token_id,
-            question=self.model.get_input_embeddings()(words),
+            question=self.embed(question),
             tokens_per_second=self.tokens_per_second,
             first_attention=self.first_attention,
+            vocabulary_mean=self.vocabulary_mean,
         )
 
 

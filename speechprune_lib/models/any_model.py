@@ -72,16 +72,16 @@ class AnySpeechModel(DecodingModel):
         embeddings, positions = arguments["inputs_embeds"][0], arguments.get("position_ids")
         is_audio = inputs["input_ids"][0] == placeholder_id(self.model, self.family)
         self._refuse_cut(waveform, int(is_audio.sum()))
-        words = torch.tensor(self.token_ids(question), device=self.device)
         return SpeechPrompt(
             embeddings=embeddings,
             position_ids=torch.arange(len(embeddings), device=self.device)
             if positions is None
             else positions[..., 0, :],
             is_audio=is_audio,
-            question=self.model.get_input_embeddings()(words),
+            question=self.embed(question),
             tokens_per_second=self.tokens_per_second,
             first_attention=self.first_attention,
+            vocabulary_mean=self.vocabulary_mean,
         )
 
     def run_generate(self, **arguments: Any) -> Any:

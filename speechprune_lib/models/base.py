@@ -74,13 +74,38 @@ class SpeechModel(ABC):
         with. No audio: a prompt without audio tokens, in which `transcript` may stand where the audio would.
         """
 
+    def ask_again(self, heard: SpeechPrompt, audio: np.ndarray, question: str, *, instruction: str) -> SpeechPrompt:
+        """`prepare` for more about the audio of `heard`, an unpruned prompt of this model.
+
+        The same prompt as from `prepare`; models that can take the audio tokens from `heard` do not encode it again.
+        """
+        return self.prepare(audio, question, instruction=instruction)
+
+    @abstractmethod
+    def embed(self, text: str) -> Float[Tensor, "words dim"]:
+        """The text's tokens as the language model sees them, nothing added: what pruners compare the audio with."""
+
     @abstractmethod
     def next_logits(self, prompt: SpeechPrompt) -> Float[Tensor, " vocabulary"]:
         """Float32 logits of the reply's first token."""
 
+    def next_logits_of(self, prompts: Sequence[SpeechPrompt]) -> Float[Tensor, "prompts vocabulary"]:
+        """`next_logits` of several prompts; in one pass where the model can. Raises ValueError for none."""
+        if not prompts:
+            raise ValueError("got no prompts, expected at least one")
+        return torch.stack([self.next_logits(prompt) for prompt in prompts])
+
     @abstractmethod
     def option_scores(self, prompt: SpeechPrompt, options: Sequence[str]) -> Float[Tensor, " options"]:
         """Mean log-likelihood per token of each option, as the reply's beginning."""
+
+    def option_scores_of(
+        self, prompts: Sequence[SpeechPrompt], options: Sequence[str]
+    ) -> Float[Tensor, "prompts options"]:
+        """`option_scores` of several prompts; in one pass where the model can. Raises ValueError for none."""
+        if not prompts:
+            raise ValueError("got no prompts, expected at least one")
+        return torch.stack([self.option_scores(prompt, options) for prompt in prompts])
 
     @abstractmethod
     def generate(self, prompt: SpeechPrompt, max_new_tokens: int = 32) -> str:

@@ -18,7 +18,7 @@ from transformers import Cache
 
 from ..prompt import FirstAttention, SpeechPrompt
 from .base import SpeechModel
-from .door import first_attention
+from .door import first_attention, vocabulary_mean
 
 # Greedy, whatever sampling a checkpoint's own generation config suggests.
 _GREEDY: dict[str, Any] = {
@@ -60,16 +60,29 @@ class DecodingModel(SpeechModel, ABC):
         return self._logits(hidden[0, -1])
 
     @torch.no_grad()
+    def next_logits_of(self, prompts: Sequence[SpeechPrompt]) -> Float[Tensor, "prompts vocabulary"]:
+        return self._logits(self._decoder(**self.batch_inputs(prompts), use_cache=False).last_hidden_state[:, -1])
+
     def option_scores(self, prompt: SpeechPrompt, options: Sequence[str]) -> Float[Tensor, " options"]:
+        return self.option_scores_of([prompt], options)[0]
+
+    @torch.no_grad()
+    def option_scores_of(
+        self, prompts: Sequence[SpeechPrompt], options: Sequence[str]
+    ) -> Float[Tensor, "prompts options"]:
+        """The prompts are read once, and all options from there: four cost little more than one."""
         replies = [torch.tensor(self.token_ids(option), device=self.device) for option in options]
         if not replies or any(len(reply) == 0 for reply in replies):
             raise ValueError(f"expected options that are not empty, got {list(options)!r}")
-        prefix = self._decoder(**self.decoder_inputs(prompt), use_cache=True)
+        batch = self.batch_inputs(prompts)
+        prefix = self._decoder(**batch, use_cache=True)
         padded = pad_sequence(replies, batch_first=True)
-        first = self._logits(prefix.last_hidden_state[:, -1:]).expand(len(replies), 1, -1)
-        logits = torch.cat([first, self._logits_after(prompt, prefix.past_key_values, padded[:, :-1])], dim=1)
-        of_token = logits.log_softmax(-1).gather(-1, padded[..., None]).squeeze(-1)
-        return torch.stack([scores[: len(reply)].mean() for scores, reply in zip(of_token, replies, strict=True)])
+        first = self._logits(prefix.last_hidden_state[:, -1:]).repeat_interleave(len(replies), 0)
+        logits = torch.cat([first, self._logits_after(batch, prefix.past_key_values, padded[:, :-1])], dim=1)
+        of_token = logits.log_softmax(-1).gather(-1, padded.repeat(len(prompts), 1)[..., None]).squeeze(-1)
+        lengths = [len(reply) for reply in replies] * len(prompts)
+        scores = torch.stack([row[:length].mean() for row, length in zip(of_token, lengths, strict=True)])
+        return scores.unflatten(0, (len(prompts), len(replies)))
 
     @torch.no_grad()
     def generate(self, prompt: SpeechPrompt, max_new_tokens: int = 32) -> str:
@@ -82,6 +95,11 @@ class DecodingModel(SpeechModel, ABC):
 
     def run_generate(self, **arguments: Any) -> Any:
         return self.model.generate(**arguments)
+
+    @torch.no_grad()
+    def embed(self, text: str) -> Float[Tensor, "words dim"]:
+        ids = torch.tensor(self.token_ids(text), dtype=torch.long, device=self.device)
+        return self.model.get_input_embeddings()(ids)
 
     def token_ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -99,9 +117,17 @@ class DecodingModel(SpeechModel, ABC):
         """The projections that phase 2 binarizes: one object a model, so that it takes their signs once."""
         return self._first_attention
 
+    def vocabulary_mean(self) -> Float[Tensor, " dim"]:
+        """Mean embedding of the vocabulary, computed once."""
+        return self._vocabulary_mean
+
     @cached_property
     def _first_attention(self) -> FirstAttention:
         return first_attention(self._decoder)
+
+    @cached_property
+    def _vocabulary_mean(self) -> Tensor:
+        return vocabulary_mean(self.model)
 
     def check_request(self, audio: np.ndarray | None, question: str, instruction: str, transcript: str | None) -> None:
         """Raise ValueError for what `prepare` cannot make a prompt of."""
@@ -116,26 +142,19 @@ class DecodingModel(SpeechModel, ABC):
                     f"{text[:40]!r}... has {count} tokens, {self.name} reads {limit} in all: ask in fewer words"
                 )
 
-    @torch.no_grad()
-    def next_logits_of(self, prompts: Sequence[SpeechPrompt]) -> Float[Tensor, "prompts vocabulary"]:
-        """`next_logits` of several prompts in one pass, the shorter ones padded on the left, where nobody looks."""
+    def batch_inputs(self, prompts: Sequence[SpeechPrompt]) -> dict[str, Tensor]:
+        """Several prompts as the decoder takes them, the shorter ones padded on the left, where nobody looks."""
         if not prompts:
             raise ValueError("got no prompts, expected at least one")
         rows = [self.decoder_inputs(prompt) for prompt in prompts]
         size = max(len(prompt.embeddings) for prompt in prompts)
         gaps = [size - len(prompt.embeddings) for prompt in prompts]
-        batch = {
-            "inputs_embeds": torch.cat(
-                [pad(r["inputs_embeds"], (0, 0, gap, 0)) for r, gap in zip(rows, gaps, strict=True)]
-            ),
-            "attention_mask": torch.cat(
-                [pad(r["attention_mask"], (gap, 0)) for r, gap in zip(rows, gaps, strict=True)]
-            ),
-            "position_ids": torch.cat(
-                [pad(r["position_ids"], (gap, 0)) for r, gap in zip(rows, gaps, strict=True)], -2
-            ),
+        of_gap = list(zip(rows, gaps, strict=True))
+        return {
+            "inputs_embeds": torch.cat([pad(row["inputs_embeds"], (0, 0, gap, 0)) for row, gap in of_gap]),
+            "attention_mask": torch.cat([pad(row["attention_mask"], (gap, 0)) for row, gap in of_gap]),
+            "position_ids": torch.cat([pad(row["position_ids"], (gap, 0)) for row, gap in of_gap], -2),
         }
-        return self._logits(self._decoder(**batch, use_cache=False).last_hidden_state[:, -1])
 
     @property
     def _decoder(self) -> Any:
@@ -145,24 +164,21 @@ class DecodingModel(SpeechModel, ABC):
         return self.model.get_output_embeddings()(hidden).float()
 
     def _logits_after(
-        self, prompt: SpeechPrompt, cache: Cache, replies: Int[Tensor, "options tokens"]
-    ) -> Float[Tensor, "options tokens vocabulary"]:
-        """Logits behind each token of the replies. They are padded on the right, where no earlier token looks."""
-        options, tokens = replies.shape
+        self, batch: dict[str, Tensor], cache: Cache, replies: Int[Tensor, "options tokens"]
+    ) -> Float[Tensor, "rows tokens vocabulary"]:
+        """Logits behind each token of the replies, a row a prompt of the batch and option. They are padded on the right,
+        where no earlier token looks."""
+        prompts, (options, tokens) = len(batch["inputs_embeds"]), replies.shape
         if tokens == 0:
-            return torch.empty(options, 0, self._decoder.config.vocab_size, device=self.device)
+            return torch.empty(prompts * options, 0, self._decoder.config.vocab_size, device=self.device)
         cache.batch_repeat_interleave(options)
+        mask = pad(batch["attention_mask"].repeat_interleave(options, 0), (0, tokens), value=1)
         steps = torch.arange(1, tokens + 1, device=self.device)
         hidden = self._decoder(
-            inputs_embeds=self.model.get_input_embeddings()(replies),
-            attention_mask=torch.ones(options, len(prompt.is_audio) + tokens, dtype=torch.long, device=self.device),
-            position_ids=_for_each(prompt.position_ids[..., -1:] + steps, options),
+            inputs_embeds=self.model.get_input_embeddings()(replies).repeat(prompts, 1, 1),
+            attention_mask=mask,
+            position_ids=(batch["position_ids"][..., -1:] + steps).repeat_interleave(options, -2),
             past_key_values=cache,
             use_cache=True,
         ).last_hidden_state
         return self._logits(hidden)
-
-
-def _for_each(positions: Tensor, options: int) -> Tensor:
-    """The same (*axes, tokens) positions for every option: (*axes, options, tokens)."""
-    return positions.unsqueeze(-2).expand(*positions.shape[:-1], options, -1)

@@ -11,11 +11,11 @@ phase 1's frames are groups of queries, and the time of a token is where its cro
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, Literal, cast, final
 
 import numpy as np
 import torch
@@ -117,21 +117,38 @@ class DivaModel(DecodingModel):
         self.check_request(audio, question, instruction, transcript)
         pieces = [] if audio is None else windows(as_waveform(audio, SAMPLE_RATE_HZ))
         frames = self._frames(pieces) if pieces else None
-        heard = self._words("" if transcript is None else transcript) if frames is None else self._tokens(frames)
+        middle = self._words("" if transcript is None else transcript) if frames is None else self._tokens(frames)
+        times = cache(partial(self._times, frames, [len(piece) for piece in pieces]))
+        return self._prompt(middle, frames is not None, question, instruction, times)
+
+    @torch.no_grad()
+    def ask_again(self, heard: SpeechPrompt, audio: np.ndarray, question: str, *, instruction: str) -> SpeechPrompt:
+        self.check_request(audio, question, instruction, None)
+        return self._prompt(heard.audio, True, question, instruction, lambda: cast(Tensor, heard.clock))
+
+    def _prompt(
+        self,
+        middle: Float[Tensor, "middle dim"],
+        is_heard: bool,
+        question: str,
+        instruction: str,
+        times: Callable[[], Float[Tensor, "audio 2"]],
+    ) -> SpeechPrompt:
+        """The texts around the audio tokens, or around what stands in for them."""
         before, behind = (self._words(*texts) for texts in self._around(instruction))
-        embeddings = torch.cat([before, heard, behind])
+        embeddings = torch.cat([before, middle, behind])
         is_audio = torch.zeros(len(embeddings), dtype=torch.bool, device=self.device)
-        if frames is not None:
-            is_audio[len(before) : len(before) + len(heard)] = True
+        is_audio[len(before) : len(before) + len(middle)] = is_heard
         return SpeechPrompt(
             embeddings=embeddings,
             position_ids=torch.arange(len(embeddings), device=self.device),
             is_audio=is_audio,
-            question=self._words(question),
+            question=self.embed(question),
             tokens_per_second=None,
             first_attention=self.first_attention,
+            vocabulary_mean=self.vocabulary_mean,
             frame_tokens=self.group,
-            token_times=cache(partial(self._times, frames, [len(piece) for piece in pieces])),
+            token_times=times,
         )
 
     def _around(self, instruction: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

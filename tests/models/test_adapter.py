@@ -285,6 +285,77 @@ def test_the_plug_in_and_the_adapter_agree(model, noise, positions):
     assert model.decode(new).strip() == model.generate(apply(prompt, plan), 6)
 
 
+@pytest.mark.parametrize("seconds", [0.02, 1.0, 61.3])
+@pytest.mark.parametrize("long_audio", ["joined", "spans"])
+def test_what_was_heard_can_be_asked_again_without_encoding_it(model, noise, seconds, long_audio, monkeypatch):
+    """The same prompt as prepared anew, to the bit: embeddings, positions, marks, question."""
+    monkeypatch.setattr(model, "long_audio", long_audio)
+    audio, heard = noise(seconds), prepared(model, noise(seconds))
+    expected = model.prepare(audio, "And who?", instruction="And who is it, then?")
+    if seconds > 0.02:  # one token, see `_windows`
+        monkeypatch.setattr(model, "_features", None)
+    again = model.ask_again(heard, audio, "And who?", instruction="And who is it, then?")
+    for name in ("embeddings", "position_ids", "is_audio", "question"):
+        assert torch.equal(getattr(again, name), getattr(expected, name)), name
+    with pytest.raises(ValueError, match="one of another"):
+        model.ask_again(heard, noise(5.0), "And who?", instruction="And who is it, then?")
+
+
+def test_a_text_alone_is_embedded_as_a_question_is(model, noise):
+    assert torch.equal(model.embed(QUESTION), prepared(model, noise(0.5)).question)
+
+
+def test_the_first_layers_own_queries_and_keys(model, noise):
+    """Against the eager kernel's map: among audio tokens, of those that a token can see, the same shares."""
+    prompt = prepared(model, noise(1.0))
+    config = model.model.get_decoder().config
+    kept, config._attn_implementation = config._attn_implementation, "eager"
+    try:
+        with torch.no_grad():
+            maps = model.model.get_decoder()(**model.decoder_inputs(prompt), output_attentions=True).attentions[0][0]
+    finally:
+        config._attn_implementation = kept
+    theirs = maps[:, prompt.is_audio][:, :, prompt.is_audio]
+    queries, keys = prompt.first_attention().project(prompt.audio, prompt.position_ids[prompt.is_audio])
+    scores = queries @ keys.mT / queries.shape[-1] ** 0.5
+    seen = torch.ones(scores.shape[1:], dtype=torch.bool).tril()
+    ours = scores.masked_fill(~seen, -torch.inf).softmax(-1)
+    torch.testing.assert_close(ours, theirs / theirs.sum(-1, keepdim=True), atol=1e-5, rtol=0)
+
+
+def test_the_vocabularys_mean_is_of_all_its_tokens(model):
+    table = model.model.get_input_embeddings().weight.detach()
+    torch.testing.assert_close(model.vocabulary_mean(), table.mean(0), atol=1e-6, rtol=0)
+
+
+def test_options_of_several_prompts_in_one_pass(model, noise):
+    options = ["Yes", "No, a dog", "x"]
+    prompts = [prepared(model, noise(seconds)) for seconds in (0.5, 3.0)]
+    prompts.append(every_other(prompts[1], "original"))
+    alone = torch.stack([model.option_scores(prompt, options) for prompt in prompts])
+    torch.testing.assert_close(model.option_scores_of(prompts, options), alone, atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        model.option_scores_of(prompts, ["x"]), model.next_logits_of(prompts).log_softmax(-1)[:, model.token_ids("x")],
+        atol=1e-5, rtol=0,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="got no prompts"):
+        model.option_scores_of([], options)
+
+
+def test_four_options_cost_at_most_half_more_than_one(model, noise):
+    """Floating-point operations, at the length of a pruned prompt: the prompt is read once for all of them."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    options = ["In the old mill by the river", "At noon", "A blue teapot, of all places", "Thirty thousand"]
+    prompt = prepared(model, noise(24.0))
+    costs = []
+    for asked in (options[:1], options):
+        with FlopCounterMode(display=False) as counter:
+            model.option_scores(prompt, asked)
+        costs.append(counter.get_total_flops())
+    assert 1.0 < costs[1] / costs[0] <= 1.5
+
+
 def test_several_prompts_in_one_pass(model, noise):
     """Of unequal lengths, pruned and whole."""
     prompts = [prepared(model, noise(seconds)) for seconds in (0.5, 31.0)]

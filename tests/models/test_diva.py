@@ -163,6 +163,16 @@ def test_orders_of_the_prompt(whisper, state, llm, words, extractor8, noise):
         )
 
 
+def test_what_was_heard_can_be_asked_again(diva, noise, monkeypatch):
+    audio = noise(31.0)
+    heard = diva.prepare(audio, "Who?", instruction="Who is it?")
+    expected = diva.prepare(audio, "And who?", instruction="And who is it, then?")
+    monkeypatch.setattr(diva, "_frames", None)
+    again = diva.ask_again(heard, audio, "And who?", instruction="And who is it, then?")
+    for name in ("embeddings", "position_ids", "is_audio", "question", "clock"):
+        assert torch.equal(getattr(again, name), getattr(expected, name)), name
+
+
 def test_without_audio_and_with_a_transcript(diva):
     silent, told = prepared(diva, None), prepared(diva, None, transcript="It is Ann.")
     assert silent.audio_tokens == told.audio_tokens == 0

@@ -14,12 +14,14 @@ import pytest
 from fake_model import FakeModel, make_examples
 
 from speechprune_lib import audio, load_benchmark
+from speechprune_lib.answers import ResultsError
 from speechprune_lib.conditions import conditions
-from speechprune_lib.evaluate import evaluate, open_store
+from speechprune_lib.evaluation import SerialEngine, evaluate, open_store
 from speechprune_lib.models.base import SpeechModel
 from speechprune_lib.prompt import apply
 from speechprune_lib.pruners import METHODS, get_method
-from speechprune_lib.results import ResultsError, ResultStore, read_rows
+from speechprune_lib.results import read_rows
+from speechprune_lib.store import ResultStore
 from speechprune_lib.summary import readable, rescore, summarize
 
 METHOD_NAMES = ["no-audio", "original", "everything", "rap", "speechprune", "transcript"]
@@ -37,11 +39,12 @@ def path(tmp_path) -> Path:
     return tmp_path / "answers.sqlite"
 
 
-def run(model, examples, path=None, methods=METHOD_NAMES, **options):
+def run(model, examples, path=None, methods=METHOD_NAMES, **words):
+    words = {"options": "original", "progress": False} | words
     if path is None:
-        return evaluate(model, examples, methods, RATES, SEEDS, progress=False, **options)
+        return evaluate(model, examples, methods, RATES, SEEDS, **words)
     with open_store(path, model, "noise", examples, SEEDS) as store:
-        return evaluate(model, examples, methods, RATES, SEEDS, store=store, progress=False, **options)
+        return evaluate(model, examples, methods, RATES, SEEDS, store=store, **words)
 
 
 def lasting(path: Path) -> list[dict]:
@@ -127,7 +130,7 @@ def test_an_example_whose_rows_are_there_is_not_even_loaded(examples, path):
     model = FakeModel()
     with ResultStore(path) as store:
         store.open(store.card)
-        again = evaluate(model, examples, METHOD_NAMES, RATES, SEEDS, store=store, progress=False)
+        again = evaluate(model, examples, METHOD_NAMES, RATES, SEEDS, None, store, False, "original")
     assert model.prepared == [] and again.equals(first)
 
 
@@ -145,11 +148,14 @@ def test_a_rerun_adds_only_what_is_new_and_returns_what_was_asked(examples, path
 
 
 def test_another_models_answers_are_not_mixed_in(examples, path):
-    run(FakeModel(), examples, path, methods=["original"])
+    first = run(FakeModel(), examples, path, methods=["original"])
     other = FakeModel()
     other.revision = "r2"
-    with pytest.raises(ResultsError, match="model_revision: r1 -> r2"):
-        run(other, examples, path, methods=["original"])
+    second = run(other, examples, path, methods=["original", "no-audio"])
+    assert len(other.prepared) == 6 and len(second) == len(read_rows(path)) == 6
+    with ResultStore(path) as store:
+        (stale,) = store.stale()
+    assert stale.differences == {"model_revision": "r1 -> r2"} and stale.rows == len(first) == 3
 
 
 def test_unreadable_replies_are_stored_and_count_as_wrong(examples):
@@ -199,21 +205,73 @@ def test_examples_that_cannot_be_asked(examples):
         run(FakeModel(), [examples[0], examples[0]])
 
 
-def test_the_bar_shows_on_a_terminal_only(examples, capsys):
+def test_progress_shows_on_a_terminal_only(examples, capsys):
     evaluate(FakeModel(), examples, ["original"])
     assert capsys.readouterr() == ("", "")
+
+
+class Tired(FakeModel):
+    """Fails for one recording; with a store, the rest is kept."""
+
+    def next_logits(self, prompt):
+        if self.prepared[-1][0] == "Who spoke in clip 1?":
+            raise RuntimeError("out of memory")
+        return super().next_logits(prompt)
+
+
+def test_failures_are_told_kept_and_tried_again(examples, path):
+    with open_store(path, Tired(), "noise", examples) as store:
+        with pytest.warns(RuntimeWarning, match="1 of 3 answers failed 3 times and are missing, the first clip1 under"):
+            few = evaluate(Tired(), examples, ["everything"], store=store)
+        assert few["example"].tolist() == ["clip0", "clip2"]
+        assert [failure.example for failure in store.failures()] == ["clip1"]
+        whole = evaluate(FakeModel(), examples, ["everything"], store=store)
+        assert len(whole) == 3 and store.failures() == []
+
+
+def test_a_full_disk_stops_the_sweep_and_the_next_run_does_the_rest(examples, path):
+    with open_store(path, FakeModel(), "noise", examples, SEEDS) as store:
+        (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+        store._db.execute(f"PRAGMA max_page_count = {pages + 2}")
+        with pytest.raises(ResultsError, match=r"full.*answers are kept: make room, and run the same again"):
+            evaluate(FakeModel(), examples, METHOD_NAMES, RATES, SEEDS, store=store)
+        kept = len(store.rows())
+    assert 0 < kept < 3 * ROWS_AN_EXAMPLE
+    model = FakeModel()
+    with open_store(path, model, "noise", examples, SEEDS) as store:
+        assert len(evaluate(model, examples, METHOD_NAMES, RATES, SEEDS, store=store)) == 3 * ROWS_AN_EXAMPLE
+    assert model.encoded < 3
+
+
+def test_two_drivers_on_one_folder(examples, path):
+    refused = pytest.raises(ResultsError, match="another evaluation is writing")
+    with open_store(path, FakeModel(), "noise", examples), refused:
+        open_store(path.with_name("b.sqlite"), FakeModel(), "noise", examples)
+    open_store(path, FakeModel(), "noise", examples).close()
+
+
+def test_options_are_shuffled_by_default_where_they_are_shown(examples):
+    assert set(evaluate(FakeModel(), examples, ["everything"])["arrangement"]) == {"shuffled"}
+    table = evaluate(FakeModel(), examples, ["everything"], scoring="likelihood")
+    assert set(table["arrangement"]) == {"original"}
+    assert len(run(FakeModel(), examples, methods=["everything"], options="rotate")) == 12
+
+
+def test_an_engine_is_as_good_as_its_model(examples):
+    engine = SerialEngine(FakeModel(), batch=4)
+    assert run(engine, examples).drop(columns="seconds").equals(run(FakeModel(), examples).drop(columns="seconds"))
 
 
 CHILD = """
 import sys
 from pathlib import Path
 from fake_model import FakeModel, make_examples
-from speechprune_lib.evaluate import evaluate, open_store
+from speechprune_lib.evaluation import evaluate, open_store
 
 model, folder = FakeModel(pause=0.02), Path(sys.argv[1])
 examples = make_examples(folder, 3)
 with open_store(folder / "answers.sqlite", model, "noise", examples, [0, 1]) as store:
-    evaluate(model, examples, {methods!r}, {rates!r}, {seeds!r}, store=store)
+    evaluate(model, examples, {methods!r}, {rates!r}, {seeds!r}, store=store, options="original")
 """
 
 
@@ -222,7 +280,7 @@ def killed_after(folder: Path, count: int) -> int:
     path = folder / "answers.sqlite"
     before = len(lasting(path)) if path.exists() else 0
     code = CHILD.format(methods=METHOD_NAMES, rates=RATES, seeds=SEEDS)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
     with subprocess.Popen([sys.executable, "-c", code, str(folder)], env=environment) as child:
         while child.poll() is None and (not path.exists() or len(lasting(path)) < before + count):
             time.sleep(0.01)
