@@ -6,6 +6,8 @@ JOBS ?= 2
 PORT ?= 8000
 DEVICE ?= cpu
 COSTS := data/results/efficiency
+ROWS := data/results
+ENGINE ?= --engine serial
 # One thread a process: as many processes as cores run at a time, and sums come out in the same order everywhere.
 export OMP_NUM_THREADS ?= 1
 
@@ -16,7 +18,7 @@ READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lint format notebooks bench serve clean
+.PHONY: help setup book test lint format notebooks evaluate bench serve clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -42,6 +44,12 @@ format: setup  ## Bring code and notebooks into shape
 
 notebooks: setup  ## Execute the notebooks and store their outputs in notebooks/
 	$(BIN)/python -m speechprune_lib.book run --jobs $(JOBS) --store
+
+# Hours on two cores; a second call does what the first one left. ENGINE="--engine ray" takes all of them, for equal rows.
+evaluate: setup  ## Put every question that the book shows to the mini model, into data/results
+	$(BIN)/speechprune evaluate --model mini --preset table1,fig3,table2,chosen --out $(ROWS) $(ENGINE)
+	$(BIN)/speechprune evaluate --model mini --preset ablations --out $(ROWS) $(ENGINE)
+	$(BIN)/speechprune evaluate --model mini --preset open --out $(ROWS) $(ENGINE)
 
 # All cores, whatever OMP_NUM_THREADS says: this is what an answer costs here. Minutes each; leave the machine alone.
 bench: setup  ## Measure what an answer costs on this machine, into data/results/efficiency

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast, get_args
+from typing import Annotated, Any
 
 import typer
 
@@ -14,10 +13,9 @@ from .audio import SAMPLE_RATE_HZ, Waveform, load
 from .benchmarks import BENCHMARKS, load_benchmark
 from .cli_benchmarks import app as benchmarks_app
 from .cli_errors import plain_errors
+from .cli_evaluate import app as evaluate_app
 from .cli_measure import app as measure_app
 from .cli_models import app as models_app
-from .conditions import ORDER, conditions
-from .evaluation import evaluate, open_store
 from .fairness import fairness
 from .free_replies import score_reply
 from .listen import check_writable, kept_audio, write_audio
@@ -28,14 +26,11 @@ from .provenance import installed_version
 from .pruners import METHODS, Pruner, parse_method
 from .results import read_rows
 from .scoring import choose
-from .summary import readable, summarize
+from .texts import with_texts
 
 GAPS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 """Kept spans closer than this are shown as one: the first gap that leaves no more than `MOST_SPANS` lines."""
 MOST_SPANS = 12
-
-Stale = Literal["refuse", "keep", "discard"]
-Number = TypeVar("Number", int, float)
 
 app = typer.Typer(
     help="Prune a speech LLM's audio tokens, and ask it what is left.",
@@ -45,6 +40,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
+app.add_typer(evaluate_app)
 app.add_typer(benchmarks_app)
 app.add_typer(measure_app)
 app.add_typer(models_app)
@@ -91,42 +87,6 @@ def ask(
         if reference:
             told["measures"] = score_reply(told["answer"], reference)
     typer.echo(json.dumps(told) if as_json else _for_people(told, *heard))
-
-
-@app.command("evaluate")
-def evaluate_command(
-    out: Annotated[Path, typer.Option(help="the .sqlite file that grows; a rerun computes what it lacks")],
-    model: Model = "auto",
-    benchmark: Annotated[str, typer.Option(help=", ".join(BENCHMARKS))] = "spiral-mini",
-    split: Annotated[str, typer.Option(help="of the benchmark")] = "test",
-    root: Annotated[Path | None, typer.Option(help="folder of a benchmark that is not shipped")] = None,
-    methods: Annotated[
-        str, typer.Option(help=f"comma-separated, with options as in phase1:temperature=0.1: {', '.join(ORDER)}")
-    ] = ("no-audio,original,everything,rap,rac,speechprune,phase1,phase2,transcript"),
-    rates: Annotated[str, typer.Option(help="comma-separated")] = "0.2,0.4,0.6,0.8",
-    seeds: Annotated[str, typer.Option(help="comma-separated")] = "0",
-    scoring: Annotated[
-        str, typer.Option(help=f"auto (the model's own; open without choices), {', '.join(get_args(Scoring))}")
-    ] = "auto",
-    limit: Annotated[int | None, typer.Option(min=1, help="only the first so many examples")] = None,
-    export: Annotated[Path | None, typer.Option(help="write sorted .jsonl rows and their card, for committing")] = None,
-    stale: Annotated[str, typer.Option(help="another run's answers in --out: refuse, keep or discard")] = "refuse",
-) -> None:
-    """Ask a benchmark's questions under every method, rate and seed; goes on where it was stopped."""
-    with plain_errors():
-        # a misspelt word or number is told before a model is loaded
-        names = [name.strip() for name in methods.split(",")]
-        shares, draws = _numbers(rates, float), _numbers(seeds, int)
-        conditions(names, shares, draws)
-        asked = None if scoring == "auto" else cast(Scoring, _one_of(scoring, "--scoring", get_args(Scoring)))
-        about_stale = cast(Stale, _one_of(stale, "--stale", get_args(Stale)))
-        examples = load_benchmark(benchmark, split, root)
-        speech_model = load_model(model)
-        with open_store(out, speech_model, benchmark, examples, draws, about_stale) as store:
-            rows = evaluate(speech_model, examples[:limit], names, shares, draws, asked, store)
-            if export is not None:
-                store.export_jsonl(export)
-    typer.echo(readable(summarize(rows)).to_string())
 
 
 @app.command()
@@ -179,7 +139,7 @@ def _ask(
     marks = [time.perf_counter()]
     scoring: Scoring = model.default_scoring if choices else "generate"
     instruction = model.instruction(question, choices, scoring)
-    prompt = model.prepare(waveform, question, instruction=instruction)
+    prompt = with_texts(model, model.prepare(waveform, question, instruction=instruction), question, choices)
     marks.append(time.perf_counter())
     plan = pruner.plan(prompt, *draw)
     pruned = apply(prompt, plan)
@@ -247,16 +207,3 @@ def _joined(plan: Plan, clock: Clock) -> tuple[list[tuple[float, float, float]],
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds, 1), 60)
     return f"{int(minutes)}:{rest:04.1f}"
-
-
-def _numbers(listed: str, kind: Callable[[str], Number]) -> list[Number]:
-    try:
-        return [kind(number) for number in listed.split(",")]
-    except ValueError as error:
-        raise ValueError(f"{listed!r} is no comma-separated list of numbers, such as 0 or 0,1") from error
-
-
-def _one_of(word: str, option: str, words: tuple[str, ...]) -> str:
-    if word not in words:
-        raise ValueError(f"{option} got {word!r}, expected {', '.join(words)}")
-    return word

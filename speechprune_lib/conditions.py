@@ -48,8 +48,13 @@ def label(method: str, options: dict[str, Any]) -> str:
     return ":".join([method, *(f"{name}={value}" for name, value in options.items())])
 
 
-def conditions(methods: Sequence[str | Pruner], rates: Sequence[float], seeds: Sequence[int]) -> list[Condition]:
-    """The grid, each condition once. Raises ValueError for an unknown method and for rates or seeds that it lacks."""
+def conditions(
+    methods: Sequence[str | Pruner | Condition], rates: Sequence[float], seeds: Sequence[int]
+) -> list[Condition]:
+    """The grid, each condition once; one that is given whole is taken as it is.
+
+    Raises ValueError for an unknown method and for rates or seeds that it lacks.
+    """
     for rate in rates:
         kept_count(WINDOW_TOKENS, rate)  # refuses a bad rate now, and not after an hour of answers
     grid: dict[str, Condition] = {}
@@ -61,7 +66,10 @@ def conditions(methods: Sequence[str | Pruner], rates: Sequence[float], seeds: S
     return list(grid.values())
 
 
-def _of_method(method: str | Pruner, rates: Sequence[float], seeds: Sequence[int]) -> Iterator[Condition]:
+def _of_method(method: str | Pruner | Condition, rates: Sequence[float], seeds: Sequence[int]) -> Iterator[Condition]:
+    if isinstance(method, Condition):
+        yield method
+        return
     if isinstance(method, str) and method in WITHOUT_AUDIO:
         yield Condition(method)
         return

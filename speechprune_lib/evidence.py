@@ -16,6 +16,7 @@ from .conditions import conditions, label
 from .models.base import SpeechModel
 from .prompt import Clock, Plan
 from .pruners import Pruner
+from .texts import with_texts
 
 Spans = Sequence[tuple[float, float]]
 """(start, end) in seconds."""
@@ -66,6 +67,7 @@ def kept_evidence(
     for example in tqdm(examples, disable=None if progress else True):
         instruction = model.instruction(example.question, example.choices, model.default_scoring)
         prompt = model.prepare(example.waveform(), example.question, instruction=instruction)
+        prompt = with_texts(model, prompt, example.question, example.choices)
         words, clock = model.nearest_words(prompt.audio), prompt.clock
         for condition in grid:
             plan = condition.plan(prompt)

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .models.door import first_attention
+from .models.door import first_attention, vocabulary_mean
 from .models.families import Family, merged, placeholder_id
 from .prompt import Plan, SpeechPrompt, apply, survivors
 from .pruners import Pruner
@@ -53,6 +53,7 @@ class Hooks:
         self.windows, self.questions = windows, questions
         self.placeholder = placeholder_id(model, family)
         self.first_attention = cache(partial(first_attention, model.get_decoder()))  # its signs are taken once
+        self.vocabulary_mean = cache(partial(vocabulary_mean, model))
         self.pruning = Pruning(family.tokens_per_second)
         self.coming: tuple[Bool[Tensor, "batch sequence"], Bool[Tensor, "batch sequence"]] | None = None
         self.shorter: _Shorter | None = None
@@ -149,6 +150,7 @@ class Hooks:
             question=self._question(row, batch).to(embeddings.device),
             tokens_per_second=self.family.tokens_per_second,
             first_attention=self.first_attention,
+            vocabulary_mean=self.vocabulary_mean,
         )
 
     def _plan(self, prompt: SpeechPrompt, row: int) -> Plan:

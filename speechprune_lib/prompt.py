@@ -17,6 +17,9 @@ from torch import Tensor
 
 Positions = Literal["original", "renumbered"]
 
+Text = Literal["question", "content", "options"]
+"""What the audio is compared with: the question (the paper's T), its content words alone, or it and its options."""
+
 Clock = float | Float[Tensor, "audio 2"]
 """When audio tokens are heard: how many there are in a second, one after the other, or (start, end) seconds of each."""
 
@@ -29,6 +32,9 @@ class FirstAttention:
     """Query and key projections of the LLM's first attention layer, as stored by `torch.nn.Linear` (out, in).
 
     `normalize` is that layer's input norm, (tokens, dim) -> (tokens, dim). Biases are not carried: Eq. 10 ignores them.
+    `project` gives what the layer really multiplies, biases, norms of heads and rotary positions included: (tokens, dim)
+    and the positions (tokens,) -> queries and keys, (heads, tokens, head_dim), key heads repeated, scaled so that their
+    products divided by the root of head_dim are the layer's scores. None where a model's layer is of an unknown make.
     """
 
     query_weight: Float[Tensor, "query_out dim"]
@@ -36,6 +42,7 @@ class FirstAttention:
     query_heads: int
     key_heads: int
     normalize: Callable[[Tensor], Tensor]
+    project: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
 
     @cached_property
     def signs(self) -> tuple[Int8[Tensor, "query_out dim"], Int8[Tensor, "key_out dim"]]:
@@ -61,7 +68,8 @@ class SpeechPrompt:
     order. `question` holds the embeddings of the question's text alone (no template, no special tokens: the paper's T).
     `position_ids` may be fractional. `tokens_per_second` counts audio tokens before any pruning; it is None where their
     order is not that of time (DiVA's queries): `frame_tokens` of them then make what else is a second, and `token_times`
-    says where each mostly listens.
+    says where each mostly listens. `vocabulary_mean` is the mean embedding of all tokens of the language model, and `texts`
+    gives embeddings of what else than the question the audio may be compared with; both where somebody knows them.
     """
 
     embeddings: Float[Tensor, "sequence dim"]
@@ -72,6 +80,8 @@ class SpeechPrompt:
     first_attention: Callable[[], FirstAttention]
     frame_tokens: int | None = None
     token_times: Callable[[], Float[Tensor, "audio 2"]] | None = None
+    vocabulary_mean: Callable[[], Float[Tensor, " dim"]] | None = None
+    texts: Callable[[Text], Float[Tensor, "words dim"]] | None = None
 
     def __post_init__(self) -> None:
         if not all_finite(self.embeddings):
@@ -104,6 +114,14 @@ class SpeechPrompt:
         if self.tokens_per_second is not None:
             return self.tokens_per_second
         return self.token_times() if self.token_times is not None else torch.zeros(0, 2)
+
+    def compared(self, text: Text) -> Float[Tensor, "words dim"]:
+        """Embeddings of what the audio is compared with. Raises ValueError for a text that the prompt does not carry."""
+        if text == "question":
+            return self.question
+        if self.texts is None:
+            raise ValueError(f"the prompt carries its question alone, and no text {text!r}: attach it by `with_texts`")
+        return self.texts(text)
 
     def frame_size(self, seconds: float) -> int:
         """Audio tokens in a frame of that length, at least one; `frame_tokens` where tokens have no length."""

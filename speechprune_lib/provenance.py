@@ -97,8 +97,13 @@ def run_card(
         code=code,
         seeds=tuple(sorted(set(seeds))),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        argv=tuple(_without_folders(word) for word in sys.argv),
+        argv=this_command(),
     )
+
+
+def this_command() -> tuple[str, ...]:
+    """The words that this process was started with, without the folders of this computer."""
+    return tuple(_without_folders(word) for word in sys.argv)
 
 
 def library_commit(package: Path = PACKAGE) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -56,12 +57,12 @@ class FakeModel(SpeechModel):
             question=self.embed(question),
             tokens_per_second=self.tokens_per_second,
             first_attention=_attention,
+            vocabulary_mean=lambda: _letters().mean(0),
         )
 
     def next_logits(self, prompt):
         time.sleep(self.pause)
-        table = torch.stack([_vector(chr(code)) for code in range(128)])
-        return table @ prompt.embeddings.sum(0)
+        return _letters() @ prompt.embeddings.sum(0)
 
     def option_scores(self, prompt, options: Sequence[str]):
         logits = self.next_logits(prompt).log_softmax(-1)
@@ -122,6 +123,12 @@ def _attention() -> FirstAttention:
     return FirstAttention(query, key, query_heads=2, key_heads=2, normalize=lambda audio: audio)
 
 
+@cache
+def _letters() -> torch.Tensor:
+    return torch.stack([_vector(chr(code)) for code in range(128)])
+
+
+@cache
 def _vector(letter: str) -> torch.Tensor:
     digest = hashlib.sha256(letter.encode()).digest()[:DIM]
     return torch.tensor([byte / 128 - 1 for byte in digest])

@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from speechprune_lib import audio, benchmarks, cli
 from speechprune_lib.models import MODELS
 from speechprune_lib.pruners import METHODS, get_method
-from speechprune_lib.results import read_card, read_rows
 
 QUESTION = "Who spoke?"
 CHOICES = ["--choices", "Ann", "--choices", "Bob"]
@@ -198,54 +197,6 @@ def test_a_failing_model_is_told_in_one_line(talk, fake, monkeypatch):
     assert (done.exit_code, done.stderr) == (2, "speechprune: CUDA out of memory. Tried to allocate 20 GiB.\n")
 
 
-@pytest.fixture
-def noise_benchmark(tmp_path, monkeypatch):
-    monkeypatch.setitem(benchmarks.BENCHMARKS, "noise", lambda split, root, need_audio: make_examples(tmp_path, 3))
-    return ["evaluate", "--model", "fake", "--benchmark", "noise", "--out", tmp_path / "a.sqlite"]
-
-
-def test_evaluate_fills_a_store_and_shows_the_table(noise_benchmark, tmp_path):
-    words = ["--methods", "no-audio, original,rap", "--rates", "0.2,0.96", "--seeds", "0,1", "--limit", 2]
-    done = run(*noise_benchmark, *words, "--export", tmp_path / "a.jsonl")
-    assert done.exit_code == 0, done.output
-    rows = read_rows(tmp_path / "a.jsonl")
-    assert len(rows) == 2 * (1 + 1 + 4) and rows["key"].tolist() == read_rows(tmp_path / "a.sqlite")["key"].tolist()
-    assert read_card(tmp_path / "a.jsonl").benchmark == "noise" and read_card(tmp_path / "a.jsonl").seeds == (0, 1)
-    assert [name in done.stdout for name in ("no-audio", "original", "rap", "transcript")] == [True, True, True, False]
-
-
-def test_evaluate_goes_on_where_it_stopped(noise_benchmark, tmp_path, fake):
-    assert run(*noise_benchmark, "--methods", "original", "--limit", 1).exit_code == 0
-    assert run(*noise_benchmark, "--methods", "original").exit_code == 0
-    assert len(fake.prepared) == 3 and len(read_rows(tmp_path / "a.sqlite")) == 3
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--methods", "rapp"], "there is no method 'rapp'; there are no-audio, original"),
-        (["--rates", "0.2;0.4"], "'0.2;0.4' is no comma-separated list of numbers"),
-        (["--rates", "1.0"], "must lie in [0, 1), got 1.0"),
-        (["--seeds", "x"], "'x' is no comma-separated list of numbers"),
-        (["--scoring", "guess"], "--scoring got 'guess', expected letter, generate"),
-        (["--stale", "maybe"], "--stale got 'maybe', expected refuse, keep, discard"),
-        (["--benchmark", "none"], "no benchmark is called 'none'"),
-    ],
-)
-def test_evaluate_refuses_in_one_line(noise_benchmark, words, message, fake):
-    done = run(*noise_benchmark, *words)
-    assert done.exit_code == 2 and done.stderr.count("\n") == 1 and message in done.stderr
-    assert fake.prepared == []
-
-
-def test_evaluate_does_not_mix_runs(noise_benchmark, fake):
-    assert run(*noise_benchmark, "--methods", "original").exit_code == 0
-    fake.revision = "r2"
-    done = run(*noise_benchmark, "--methods", "original")
-    assert done.exit_code == 2 and "model_revision: r1 -> r2" in done.stderr
-    assert run(*noise_benchmark, "--methods", "original", "--stale", "discard").exit_code == 0
-
-
 def test_lists_and_version():
     assert [line.split()[0] for line in run("methods").stdout.splitlines()] == list(METHODS)
     assert run("models").stdout.splitlines()[: len(MODELS)] == list(MODELS)
@@ -263,7 +214,8 @@ def test_check_tells_what_the_questions_give_away():
     assert "longest option" in done.stdout
 
 
-def test_check_fails_where_the_same_question_is_asked_twice(noise_benchmark):
+def test_check_fails_where_the_same_question_is_asked_twice(tmp_path, monkeypatch):
+    monkeypatch.setitem(benchmarks.BENCHMARKS, "noise", lambda split, root, need_audio: make_examples(tmp_path, 3))
     done = run("check", "--benchmark", "noise")
     assert done.exit_code == 1
     assert "questions asked twice: clip0, clip1, clip2" in done.stdout

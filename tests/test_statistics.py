@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from speechprune_lib.statistics import compare_paired, wilson
+from speechprune_lib.statistics import compare_paired, detectable_difference, told_detectable, wilson
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,34 @@ def test_no_difference_has_p_one(counts: tuple[int, int, int, int]) -> None:
 def test_unpaired_answers_are_refused(first: list[bool], second: list[bool]) -> None:
     with pytest.raises(ValueError, match="same items"):
         compare_paired(first, second)
+
+
+def power_by_counting(total: int, discordant: float, difference: float) -> float:
+    """Of McNemar's test with its chi-square, over all ways in which the items can fall."""
+    one, other = (discordant + difference) / 2, (discordant - difference) / 2
+    found = 0.0
+    for odd in range(total + 1):
+        chance = math.comb(total, odd) * discordant**odd * (1 - discordant) ** (total - odd)
+        for first in range(odd + 1):
+            second = odd - first
+            if odd and (first - second) ** 2 / odd > 1.959964**2:
+                share = math.comb(odd, first) * (one / discordant) ** first * (other / discordant) ** second
+                found += chance * share
+    return found
+
+
+@pytest.mark.parametrize(("total", "discordant"), [(96, 0.3), (96, 0.6), (48, 0.4), (200, 0.1)])
+def test_a_detectable_difference_is_found_four_times_in_five(total: int, discordant: float) -> None:
+    difference = detectable_difference(total, discordant)
+    assert 0 < difference < discordant
+    assert power_by_counting(total, discordant, difference) == pytest.approx(0.8, abs=0.04)
+
+
+def test_more_items_tell_smaller_differences_and_few_tell_none() -> None:
+    known = [detectable_difference(total, 0.3) for total in (48, 96, 401, 1012)]
+    assert known == sorted(known, reverse=True) and known[-1] < 0.05
+    assert math.isnan(detectable_difference(10, 0.3)) and math.isnan(detectable_difference(96, 0.0))
+    assert "under 15% is missed more often than one time in five" in told_detectable(96, 0.3)
+    assert told_detectable(10, 0.3).endswith("too few to tell any difference")
+    with pytest.raises(ValueError, match="expected at least one and a share"):
+        detectable_difference(96, 1.2)

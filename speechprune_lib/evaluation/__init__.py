@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .driver import evaluate, open_store
+from .driver import evaluate, open_store, sweep
 from .engines import Engine, SerialEngine
 
-__all__ = ["Engine", "SerialEngine", "evaluate", "open_store"]
+__all__ = ["Engine", "SerialEngine", "evaluate", "open_store", "sweep"]

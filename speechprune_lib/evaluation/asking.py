@@ -23,6 +23,7 @@ from ..free_replies import score_reply
 from ..models.base import Scoring, SpeechModel
 from ..prompt import Plan, SpeechPrompt, apply
 from ..scoring import choose_each
+from ..texts import with_texts
 from .work import Task, Work
 
 ATTEMPTS = 3
@@ -120,7 +121,8 @@ class _Asked:
             choices = arrangement.shown(self.example.choices)
             instruction = self.model.instruction(self.example.question, choices, self.scoring)
             prepare = partial(self._unheard, stands_in) if stands_in else self._heard
-            self.prompts[key] = _timed(partial(prepare, instruction))
+            prompt, taken = _timed(partial(prepare, instruction))
+            self.prompts[key] = with_texts(self.model, prompt, self.example.question, self.example.choices), taken
         return self.prompts[key]
 
     def _heard(self, instruction: str) -> SpeechPrompt:

@@ -34,7 +34,7 @@ from .work import Task, tasks, unfinished
 def evaluate(
     model: SpeechModel | Engine,
     examples: Sequence[Example],
-    methods: Sequence[str | Pruner],
+    methods: Sequence[str | Pruner | Condition],
     rates: Sequence[float] = (),
     seeds: Sequence[int] = (0,),
     scoring: Scoring | None = None,
@@ -45,7 +45,7 @@ def evaluate(
     """Answer every example under every condition, and return those answers as `read_rows` does.
 
     model: a loaded one, asked here one question after the other, or an engine. methods: names of `METHODS`, "no-audio",
-    "transcript", or pruners with options of their own. A method that knows no rate or no seed is run once for all.
+    "transcript", pruners with options of their own, or whole conditions (of a preset's grid). A method that knows no rate or no seed is run once for all.
     store: an opened one (see `open_store`); answers that it holds are not computed again, and an example that lacks none
     is not loaded. Without one, answers last as long as the table. options: the order in which choices are shown, where
     the scoring shows them (see `arrangements`).
@@ -58,20 +58,37 @@ def evaluate(
     tells; a rerun tries it again. Raises ValueError for a grid, a scoring or examples that cannot be asked.
     """
     engine = model if isinstance(model, Engine) else SerialEngine(model)
+    grid = conditions(methods, rates, seeds)
+    shown = progress_here() if progress is True else progress or Progress()
+    with _lasting_or_not(store, engine, seeds) as answers:
+        rows, failed = sweep(engine, examples, grid, scoring, answers, shown, options)
+    if failed:
+        warnings.warn(failed, RuntimeWarning, stacklevel=2)
+    return rows
+
+
+def sweep(
+    engine: Engine,
+    examples: Sequence[Example],
+    grid: Sequence[Condition],
+    scoring: Scoring | None,
+    store: ResultStore,
+    progress: Progress,
+    options: Options,
+) -> tuple[pd.DataFrame, str]:
+    """As `evaluate`, of a whole grid into an opened store: the answers, and what is to be told if some failed, or ""."""
     scoring = _scoring(examples, engine.default_scoring if scoring is None else scoring, scoring is not None)
     subtract = scoring == "likelihood-minus-no-audio"
     measured: Scoring = "likelihood" if subtract else scoring
-    grid = conditions([*methods, NO_AUDIO] if subtract else methods, rates, seeds)
+    if subtract:
+        grid = conditions([*grid, NO_AUDIO], (), ())
     _refuse_unrecorded(examples, grid)
     whole = tasks(examples, grid, measured, options)
-    with _lasting_or_not(store, engine, seeds) as answers:
-        failures = fill(engine, whole, answers, progress_here() if progress is True else progress or Progress())
-        table = read_rows(answers.path)
+    failures = fill(engine, whole, store, progress)
     asked = {unit.key for task in whole for unit in task.units()}
+    table = read_rows(store.path)
     table = table[table["key"].isin(asked)].reset_index(drop=True)
-    if failures:
-        warnings.warn(told(failures, len(asked)), RuntimeWarning, stacklevel=2)
-    return rescore(table, examples) if subtract else table
+    return rescore(table, examples) if subtract else table, told(failures, len(asked)) if failures else ""
 
 
 def open_store(

@@ -15,7 +15,7 @@ from .work import Task
 
 ANSWERING = (
     *("answers.py", "arrangements.py", "audio.py", "conditions.py", "evidence.py", "free_replies.py", "prompt.py"),
-    *("replies.py", "scoring.py", "evaluation/asking.py", "evaluation/work.py", "models", "pruners"),
+    *("replies.py", "scoring.py", "texts.py", "evaluation/asking.py", "evaluation/work.py", "models", "pruners"),
 )
 """The part of the library that answers come from: a change there makes stored ones stale. What the readers of benchmarks
 hand over is in the benchmark's hash."""

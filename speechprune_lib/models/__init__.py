@@ -73,12 +73,18 @@ def load_model(name: str = "auto", device: str | torch.device = "auto", **option
     environment variable SPEECHPRUNE_MODEL names one; device "auto" is the GPU if there is one.
     """
     device = _device(device)
-    chosen = profile_of(name, device).model
+    chosen = model_name(name, device)
     if "/" in chosen:
         return _any(device=device, source=chosen, **options)
-    if chosen not in MODELS:
-        raise ValueError(f"unknown model {chosen!r}, expected auto or one of {', '.join(MODELS)}, or hub/name")
     return MODELS[chosen](device=device, **options)
+
+
+def model_name(name: str = "auto", device: str | torch.device = "auto") -> str:
+    """The name behind "auto", or the name itself. Raises ValueError for one that `load_model` does not know."""
+    chosen = profile_of(name, device).model
+    if "/" not in chosen and chosen not in MODELS:
+        raise ValueError(f"unknown model {chosen!r}, expected auto or one of {', '.join(MODELS)}, or hub/name")
+    return chosen
 
 
 def profile_of(name: str = "auto", device: str | torch.device = "auto") -> Profile:
@@ -100,4 +106,4 @@ def _device(device: str | torch.device) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
 
 
-__all__ = ["MODELS", "Profile", "SpeechModel", "load_model", "profile_of"]
+__all__ = ["MODELS", "Profile", "SpeechModel", "load_model", "model_name", "profile_of"]

@@ -132,6 +132,7 @@ class TransformersSpeechModel(DecodingModel):
             question=self.embed(question),
             tokens_per_second=self.tokens_per_second,
             first_attention=self.first_attention,
+            vocabulary_mean=self.vocabulary_mean,
         )
 
 

@@ -81,6 +81,7 @@ class AnySpeechModel(DecodingModel):
             question=self.embed(question),
             tokens_per_second=self.tokens_per_second,
             first_attention=self.first_attention,
+            vocabulary_mean=self.vocabulary_mean,
         )
 
     def run_generate(self, **arguments: Any) -> Any:

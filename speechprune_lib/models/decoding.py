@@ -18,7 +18,7 @@ from transformers import Cache
 
 from ..prompt import FirstAttention, SpeechPrompt
 from .base import SpeechModel
-from .door import first_attention
+from .door import first_attention, vocabulary_mean
 
 # Greedy, whatever sampling a checkpoint's own generation config suggests.
 _GREEDY: dict[str, Any] = {
@@ -117,9 +117,17 @@ class DecodingModel(SpeechModel, ABC):
         """The projections that phase 2 binarizes: one object a model, so that it takes their signs once."""
         return self._first_attention
 
+    def vocabulary_mean(self) -> Float[Tensor, " dim"]:
+        """Mean embedding of the vocabulary, computed once."""
+        return self._vocabulary_mean
+
     @cached_property
     def _first_attention(self) -> FirstAttention:
         return first_attention(self._decoder)
+
+    @cached_property
+    def _vocabulary_mean(self) -> Tensor:
+        return vocabulary_mean(self.model)
 
     def check_request(self, audio: np.ndarray | None, question: str, instruction: str, transcript: str | None) -> None:
         """Raise ValueError for what `prepare` cannot make a prompt of."""

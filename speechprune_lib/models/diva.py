@@ -146,6 +146,7 @@ class DivaModel(DecodingModel):
             question=self.embed(question),
             tokens_per_second=None,
             first_attention=self.first_attention,
+            vocabulary_mean=self.vocabulary_mean,
             frame_tokens=self.group,
             token_times=times,
         )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+import math
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +15,9 @@ from torch import Tensor
 
 from ..prompt import FirstAttention
 from .families import Family, merged
+
+VOCABULARY_CHUNK = 8192
+"""Tokens embedded at a time."""
 
 
 class _AtTheDoor(Exception):
@@ -59,7 +66,42 @@ def first_attention(decoder: Any) -> FirstAttention:
         query_heads=len(query) // size,
         key_heads=len(key) // size,
         normalize=torch.no_grad()(layer.input_layernorm.forward),
+        project=_project_of(decoder),
     )
+
+
+def vocabulary_mean(model: Any) -> Tensor:
+    """Mean over the vocabulary of what a token is embedded as, (dim,), in single precision."""
+    table = model.get_input_embeddings()
+    ids = torch.arange(table.weight.shape[0], device=table.weight.device)
+    with torch.no_grad():
+        return torch.stack([table(some).float().sum(0) for some in ids.split(VOCABULARY_CHUNK)]).sum(0) / len(ids)
+
+
+def _project_of(decoder: Any) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None:
+    """`FirstAttention.project`, where the layer is of the common make: its file's own rotary positions, one axis."""
+    attention = decoder.layers[0].self_attn
+    rotate = getattr(sys.modules[type(attention).__module__], "apply_rotary_pos_emb", None)
+    if rotate is None or not hasattr(attention, "q_proj") or not hasattr(decoder, "rotary_emb"):
+        return None
+    takes = [*inspect.signature(rotate).parameters]
+    return partial(_project, decoder, rotate) if takes[:4] == ["q", "k", "cos", "sin"] else None
+
+
+@torch.no_grad()
+def _project(decoder: Any, rotate: Any, audio: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    if positions.ndim > 1:
+        raise ValueError(f"positions of {len(positions)} axes, expected one: use attention='binarized'")
+    layer = decoder.layers[0]
+    attention, hidden = layer.self_attn, layer.input_layernorm(audio)[None]
+    queries, keys = (
+        getattr(attention, norm, torch.nn.Identity())(project(hidden).unflatten(-1, (-1, attention.head_dim)))
+        for project, norm in ((attention.q_proj, "q_norm"), (attention.k_proj, "k_norm"))
+    )
+    turned = rotate(queries.transpose(1, 2), keys.transpose(1, 2), *decoder.rotary_emb(hidden, positions[None]))
+    queries, keys = (one[0] for one in turned)
+    scale = attention.scaling * math.sqrt(attention.head_dim)
+    return queries * scale, keys.repeat_interleave(len(queries) // len(keys), 0)
 
 
 def _projections(attention: Any) -> tuple[Tensor, Tensor]:

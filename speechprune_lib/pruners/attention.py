@@ -18,6 +18,7 @@ from .base import as_float64, check_choice, check_finite, on_host, top_k
 Scale = Literal["literal", "xnor"]
 Heads = Literal["per-head", "one"]
 Binarize = Literal["normalized", "raw"]
+Attention = Literal["binarized", "true"]
 
 CHUNK_SCORES = 2**23
 """Attention scores held at a time (64 MiB)."""
@@ -29,14 +30,18 @@ class AttentionPhase:
 
     `binarize`: take the signs of what that layer sees ("normalized"), or of the embeddings themselves ("raw", Eq. 10
     to the letter); they differ where the layer's norm has negative weights or a bias. `scale`: see
-    `binary_projections`. `heads`: see `attention_rows`.
+    `binary_projections`. `heads`: see `attention_rows`. `attention` "true" takes the layer's own queries and keys in
+    place of their estimate, biases and rotary positions included; of Eqs. 12 and 13 all else stays, so that every token
+    still looks at all others, and not at earlier ones alone as in the layer.
     """
 
     scale: Scale = "literal"
     heads: Heads = "per-head"
     binarize: Binarize = "normalized"
+    attention: Attention = "binarized"
 
     def __post_init__(self) -> None:
+        check_choice("attention", self.attention, Attention)
         check_choice("scale", self.scale, Scale)
         check_choice("heads", self.heads, Heads)
         check_choice("binarize", self.binarize, Binarize)
@@ -47,7 +52,10 @@ class AttentionPhase:
             return survivors
         survivors = survivors.to(prompt.embeddings.device)
         audio, attention = prompt.audio[survivors], prompt.first_attention()
-        queries, keys = _projections(audio, attention, self.scale, self.binarize)
+        if self.attention == "true":
+            queries, keys = _true(audio, prompt.position_ids[..., prompt.is_audio][..., survivors], attention)
+        else:
+            queries, keys = _projections(audio, attention, self.scale, self.binarize)
         return survivors[top_k(self._received(queries, keys), count)]
 
     def _received(
@@ -139,6 +147,17 @@ def _projections(
     keys = products[1].unflatten(1, (attention.key_heads, -1)).transpose(0, 1)
     shared = keys[:, None].expand(-1, attention.query_heads // attention.key_heads, -1, -1)
     return queries, shared.flatten(0, 1)
+
+
+def _true(
+    audio: Float[Tensor, "audio dim"], positions: Tensor, attention: FirstAttention
+) -> tuple[Float64[Tensor, "heads audio head_dim"], Float64[Tensor, "heads audio head_dim"]]:
+    """What the first layer multiplies, in double precision."""
+    if attention.project is None:
+        raise ValueError("this model's first layer is of an unknown make: use attention='binarized'")
+    queries, keys = attention.project(audio, positions)
+    check_finite("the first layer's queries", queries)
+    return as_float64(queries), as_float64(keys)
 
 
 def _check_shapes(audio: Float[Tensor, "audio dim"], attention: FirstAttention) -> None:

@@ -305,6 +305,29 @@ def test_a_text_alone_is_embedded_as_a_question_is(model, noise):
     assert torch.equal(model.embed(QUESTION), prepared(model, noise(0.5)).question)
 
 
+def test_the_first_layers_own_queries_and_keys(model, noise):
+    """Against the eager kernel's map: among audio tokens, of those that a token can see, the same shares."""
+    prompt = prepared(model, noise(1.0))
+    config = model.model.get_decoder().config
+    kept, config._attn_implementation = config._attn_implementation, "eager"
+    try:
+        with torch.no_grad():
+            maps = model.model.get_decoder()(**model.decoder_inputs(prompt), output_attentions=True).attentions[0][0]
+    finally:
+        config._attn_implementation = kept
+    theirs = maps[:, prompt.is_audio][:, :, prompt.is_audio]
+    queries, keys = prompt.first_attention().project(prompt.audio, prompt.position_ids[prompt.is_audio])
+    scores = queries @ keys.mT / queries.shape[-1] ** 0.5
+    seen = torch.ones(scores.shape[1:], dtype=torch.bool).tril()
+    ours = scores.masked_fill(~seen, -torch.inf).softmax(-1)
+    torch.testing.assert_close(ours, theirs / theirs.sum(-1, keepdim=True), atol=1e-5, rtol=0)
+
+
+def test_the_vocabularys_mean_is_of_all_its_tokens(model):
+    table = model.model.get_input_embeddings().weight.detach()
+    torch.testing.assert_close(model.vocabulary_mean(), table.mean(0), atol=1e-6, rtol=0)
+
+
 def test_options_of_several_prompts_in_one_pass(model, noise):
     options = ["Yes", "No, a dog", "x"]
     prompts = [prepared(model, noise(seconds)) for seconds in (0.5, 3.0)]

@@ -89,7 +89,9 @@ def test_wrong_names_and_options_are_told_apart():
         get_method("rap", temperature=0.1)
     with pytest.raises(TypeError, match="'phase1' has no option scale; it has budget, positions, frame_seconds, temp"):
         get_method("phase1", scale="xnor")
-    with pytest.raises(TypeError, match="'speechprune' has no option phase1; it has .*, scale, heads, binarize$"):
+    with pytest.raises(
+        TypeError, match="'speechprune' has no option phase1; it has .*, scale, heads, binarize, attention$"
+    ):
         get_method("speechprune", phase1=None)
     with pytest.raises((ValueError, TypeError), match="xor"):
         get_method("phase2", scale="xor")
