@@ -12,19 +12,15 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from filelock import FileLock, Timeout
 
 from .answers import Failure, ResultsError, Row, Unit, in_order
 from .files import write_lines, write_whole
 from .provenance import RunCard
-
-AboutStale = Literal["show", "discard", "keep"]
-
-MACHINERY = ("commit", "library_version", "code", "device", "dtype", "versions")
+from .stale import AboutStale, StaleRun, usable
 
 LAYOUT = 2
 """Of the tables below; a file of another layout is refused."""
@@ -34,19 +30,6 @@ CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, opened INTEGER NOT NULL, j
 CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, run TEXT NOT NULL, unit TEXT NOT NULL, json TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS failures (key TEXT PRIMARY KEY, run TEXT NOT NULL, unit TEXT NOT NULL, json TEXT NOT NULL);
 """
-
-
-@dataclass(frozen=True)
-class StaleRun:
-    """Another run's answers in the same file: how many, and how it differs from the current one ("here -> there")."""
-
-    card: RunCard
-    rows: int
-    differences: dict[str, str]
-
-    def __str__(self) -> str:
-        changes = "; ".join(f"{name}: {change}" for name, change in self.differences.items())
-        return f"{self.rows} rows of another run ({changes})"
 
 
 class ResultStore:
@@ -193,28 +176,13 @@ class ResultStore:
 
     def _take_over(self, card: RunCard) -> None:
         """Answers of runs that differ in machinery only become the current one's, as far as it has none of its own."""
-        runs = self.stale()
-        foreign = {name for run in runs for name in run.differences if name.partition(".")[0] not in MACHINERY}
-        usable = [run for run in runs if not foreign & run.differences.keys()]
-        if runs and not usable:
-            raise ResultsError(
-                f"stale='keep' would mix answers of different {', '.join(sorted(foreign))} in {self.path} ({runs[0]}): "
-                "name another folder, or leave them beside by stale='show'"
-            )
-        for run in usable:
+        for run in usable(self.stale(), self.path):
             for unit, text in self._db.execute("SELECT unit, json FROM answers WHERE run = ?", [run.card.run]):
                 values = [_hashed(card.run, unit), card.run, unit, text]
                 self._db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", values)
             self._db.execute("DELETE FROM answers WHERE run = ?", [run.card.run])
-            self._note(run)
-
-    def _note(self, run: StaleRun) -> None:
-        card = self.card
-        if card is not None:
-            changes = [f"{name}: {change}" for name, change in run.differences.items()]
-            accepted = (*card.accepted, *run.card.accepted, *changes)
-            seeds = tuple(sorted({*card.seeds, *run.card.seeds}))
-            self._save(card.model_copy(update={"seeds": seeds, "accepted": tuple(dict.fromkeys(accepted))}))
+            if (now := self.card) is not None:
+                self._save(run.noted_on(now))
 
     def _key(self, unit: Unit) -> str:
         if not self._opened:

@@ -1,4 +1,7 @@
-"""Many processes: the rows of one, byte for byte, also where a process dies. One Ray for all tests here: it is slow to begin."""
+"""Many processes: the rows of one, byte for byte, also where a process dies.
+
+Real processes are slow to begin: one test has them die, the rest of the story is told by a Ray that is acted.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,13 @@ import pytest
 from fake_model import FakeModel, make_examples
 from mortal_model import Mortal
 
+from speechprune_lib.answers import Failure
 from speechprune_lib.conditions import conditions
 from speechprune_lib.evaluation import SerialEngine, evaluate, open_store, ray_engine
+from speechprune_lib.evaluation.asking import Answerer
 from speechprune_lib.evaluation.engines import card_of
 from speechprune_lib.evaluation.ray_engine import RayEngine
+from speechprune_lib.evaluation.work import Task, tasks, unfinished
 from speechprune_lib.store import ResultStore
 
 ray = pytest.importorskip("ray", reason="needs the extra `cluster`")
@@ -23,7 +29,7 @@ ray = pytest.importorskip("ray", reason="needs the extra `cluster`")
 GRID = conditions(["no-audio", "everything", "rap", "speechprune"], [0.2, 0.96], [0, 1])
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def cluster():
     """Two CPUs; the workers see what the tests see."""
     before = os.environ.get("PYTHONPATH")
@@ -46,6 +52,7 @@ def exported(folder: Path, engine, examples) -> bytes:
         return store.export_jsonl(folder / "a.jsonl").read_bytes()
 
 
+@pytest.mark.usefixtures("cluster")
 def test_a_worker_that_dies_is_replaced_and_the_rows_are_those_of_one_process(tmp_path, examples):
     lives = tmp_path / "lives"
     lives.mkdir()
@@ -61,27 +68,82 @@ def test_a_worker_that_dies_is_replaced_and_the_rows_are_those_of_one_process(tm
         assert one.run == other.run  # no trace of the engine in what answers depend on
 
 
-def test_a_task_that_kills_its_workers_is_given_up_and_the_rest_is_done(tmp_path, examples, monkeypatch):
-    monkeypatch.setattr(ray_engine, "ATTEMPTS", 1)  # every death costs the start of a process
-    lives = tmp_path / "lives"
-    lives.mkdir()
-    engine = RayEngine(partial(Mortal, str(lives), 1), workers=1)
-    grid = conditions(["everything", "rap"], [0.96], [0])
-    try:
-        with open_store(tmp_path / "a.sqlite", engine, "noise", examples) as store:
-            with pytest.warns(RuntimeWarning, match="1 of 8 answers failed 1 times"):
-                rows = evaluate(engine, examples, grid, store=store, progress=False)
-            (failure,) = store.failures()
-    finally:
-        engine.close()
-    assert (failure.example, failure.method, failure.attempts) == ("clip1", "rap", 1)
-    assert failure.error.startswith("the worker died") and len(rows) == 7
+class Dead(Exception):
+    """A process is gone."""
+
+
+class Acted:
+    """Ray and its workers in this process: a reference is a call that is yet to be made.
+
+    deadly: (question, audio tokens) that a worker does not survive. back: whether a dead one can be started again.
+    """
+
+    exceptions = SimpleNamespace(RayError=Dead)
+
+    def __init__(self, deadly: tuple[str, int], back: bool = True) -> None:
+        self.deadly, self.back, self.deaths = deadly, back, 0
+        self.answer = SimpleNamespace(remote=lambda task: partial(self._answer, task))
+        self.describe = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda: self._describe))
+        self.answerer = Answerer(FakeModel())
+
+    def _answer(self, task: Task):
+        rows = self.answerer.answer(task)
+        if (task.example.question, 30) == self.deadly and any(row.tokens_kept == 30 for row in rows):
+            self.deaths += 1
+            raise Dead("no more\nout of memory")
+        return rows
+
+    def _describe(self) -> None:
+        if not self.back:
+            raise Dead("cannot be started")
+
+    @staticmethod
+    def wait(references, num_returns):
+        return references[:num_returns], references[num_returns:]
+
+    @staticmethod
+    def get(reference):
+        return reference()
+
+
+def outcomes_of(workers: list[Acted], examples, batch: int):
+    grid = conditions(["everything", "original", "rap"], [0.96], [0])
+    whole = tasks(examples, grid, "letter", "original")
+    left = unfinished(whole, {unit.key for task in whole for unit in task.units()}, batch)
+    return [*ray_engine._Round(Acted, [ray_engine._Hand(worker) for worker in workers], left).outcomes()]
+
+
+DEADLY = ("Who spoke in clip 1?", 30)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_kills_three_workers_is_given_up_and_the_rest_is_done(examples, batch):
+    workers = [Acted(DEADLY), Acted(DEADLY)]
+    outcomes = outcomes_of(workers, examples, batch)
+    (failure,) = (outcome for outcome in outcomes if isinstance(outcome, Failure))
+    assert (failure.example, failure.method, failure.attempts) == ("clip1", "rap", 3)
+    assert failure.error == "the worker died: out of memory" and len(outcomes) == 4 * 3
+    assert len({outcome.key for outcome in outcomes}) == 4 * 3
+    assert sum(worker.deaths for worker in workers) == 3
+
+
+def test_a_worker_that_does_not_come_back_leaves_its_work_to_the_others(examples):
+    lost, well = Acted(DEADLY, back=False), Acted(("", 0))
+    outcomes = outcomes_of([lost, well], [examples[1], *examples[:1], *examples[2:]], 1)
+    assert len({outcome.key for outcome in outcomes}) == len(outcomes) == 4 * 3
+    assert lost.deaths == 1 and not any(isinstance(outcome, Failure) for outcome in outcomes)
+
+
+def test_without_any_worker_the_sweep_ends(examples):
+    with pytest.raises(RuntimeError, match="all workers died, and none could be started again"):
+        outcomes_of([Acted(DEADLY, back=False)], examples, 1)
 
 
 def broken() -> FakeModel:
     raise FileNotFoundError("no weights at models/mini")
 
 
+@pytest.mark.usefixtures("cluster")
 def test_what_cannot_begin_says_why():
     with pytest.raises(RuntimeError, match="a worker could not load the model: .*no weights at models/mini"):
         RayEngine(broken, workers=1)
@@ -101,6 +163,7 @@ class Saying:
         self.facts = card_of(model), "letter"
 
 
+@pytest.mark.usefixtures("cluster")
 def test_workers_must_agree(monkeypatch):
     monkeypatch.setattr(RayEngine, "_hired", lambda *_: [Saying("r1"), Saying("r2")])
     monkeypatch.setattr(ray, "get", list)
