@@ -58,7 +58,7 @@ def frame_budget(
     up to one a frame is lost, and all that exceeds a frame. "exact", unlike Eq. 7, always hands out `count`: frames
     whose share reaches their size give all, the rest is shared anew among the others by the same softmax until no
     share exceeds its frame; then floors, and the last tokens go to the largest remainders (ties: the earliest frame).
-    A share within 1e-9 of a whole number counts as that number. Raises ValueError if `count` exceeds all tokens, where
+    Shares are rounded to nine decimals: what lies beyond is noise. Raises ValueError if `count` exceeds all tokens, where
     looking at their number costs nothing.
     """
     if on_host(sizes) and not 0 <= count <= int(sizes.sum()):

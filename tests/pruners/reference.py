@@ -43,13 +43,13 @@ def frame_budgets(sums: Vector, sizes: list[int], keep: int, temperature: float,
     """Eqs. 6 and 7, and the exact rule: full frames leave the softmax until nobody overflows."""
     sums = [score / temperature for score in sums]
     if rule == "literal":
-        return [min(math.floor(keep * p + 1e-9), size) for p, size in zip(softmax(sums), sizes, strict=True)]
+        return [min(math.floor(round(keep * p, 9)), size) for p, size in zip(softmax(sums), sizes, strict=True)]
     budgets = [0] * len(sums)
     open_frames = list(range(len(sums)))
     while open_frames:
         left = keep - sum(budgets)
         shares = {i: left * p for i, p in zip(open_frames, softmax([sums[i] for i in open_frames]), strict=True)}
-        full = [i for i in open_frames if shares[i] > sizes[i] - 1e-9]
+        full = [i for i in open_frames if round(shares[i], 9) >= sizes[i]]
         if not full:
             return largest_remainder(budgets, shares, keep)
         for i in full:
@@ -60,7 +60,7 @@ def frame_budgets(sums: Vector, sizes: list[int], keep: int, temperature: float,
 
 def largest_remainder(budgets: list[int], shares: dict[int, float], keep: int) -> list[int]:
     for i, share in shares.items():
-        budgets[i] = math.floor(share + 1e-9)
+        budgets[i] = math.floor(round(share, 9))
     by_remainder = sorted(shares, key=lambda i: (-round(shares[i] - budgets[i], 9), i))
     for i in by_remainder[: keep - sum(budgets)]:
         budgets[i] += 1
