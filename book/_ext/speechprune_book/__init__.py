@@ -28,6 +28,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-get-outdated", find_outdated)
     app.connect("source-read", show_notebook)
     app.connect("source-read", fill)
+    app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", copy_files)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
 
@@ -62,6 +63,13 @@ def show_notebook(app: Sphinx, page: str, source: list[str]) -> None:
 def fill(app: Sphinx, page: str, source: list[str]) -> None:
     if not executed.is_notebook(page):
         fillings.fill(app, page, source)
+
+
+def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """jupyter-book brings Thebe along: it names another server, declares its names twice, and has no kernel here."""
+    for kind in ("script_files", "css_files"):
+        files = context.get(kind, [])
+        context[kind] = [one for one in files if "thebe" not in f"{one.filename} {one.attributes}".lower()]
 
 
 def copy_files(app: Sphinx, error: Exception | None) -> None:
