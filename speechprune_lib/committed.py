@@ -5,7 +5,7 @@
 # pyright: reportGeneralTypeIssues=false
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 from .provenance import RunCard
 from .results import read_card, read_rows
-from .summary import summarize
+from .summary import hard, summarize
 
 HARD = {"spiral": "spiral-h", "spiral-mini": "spiral-mini-h"}
 """Benchmarks -> what their hard part is called: the questions that the first 30 s get wrong, as the paper defines it."""
@@ -52,20 +52,13 @@ def committed_runs(folder: Path) -> dict[str, Run]:
 
 
 def hard_part(run: Run) -> Run:
-    """The rows on questions that this run's own first 30 s ("original") got wrong, under whatever scoring.
+    """The rows on questions that this run's own first 30 s got wrong (`summary.hard`).
 
-    Raises ValueError where that was not asked, or where the benchmark has no hard part.
+    Raises ValueError where those were not asked, or where the benchmark has no hard part.
     """
     if run.benchmark not in HARD:
         raise ValueError(f"{run.name} is of {run.benchmark}, expected one of {sorted(HARD)}, which have a hard part")
-    first = run.rows[run.rows["method"] == "original"]
-    if len(first) == 0:
-        raise ValueError(f"{run.name} holds no answers of 'original', which say what is hard: evaluate it too")
-    right = first.groupby(["scoring", "example"])["correct"].mean()
-    wrong = {(scoring, example) for (scoring, example), share in right.items() if share <= 0.5}
-    pairs = zip(run.rows["scoring"], run.rows["example"], strict=True)
-    rows = run.rows[[pair in wrong for pair in pairs]].reset_index(drop=True)
-    return replace(run, benchmark=HARD[run.benchmark], rows=rows)
+    return replace(run, benchmark=HARD[run.benchmark], rows=hard(run.rows))
 
 
 def runs_of(runs: Iterable[Run], model: str, benchmark: str) -> list[Run]:
@@ -74,20 +67,3 @@ def runs_of(runs: Iterable[Run], model: str, benchmark: str) -> list[Run]:
     found = [run for run in own if run.benchmark == benchmark]
     whole = {hard: name for name, hard in HARD.items()}.get(benchmark)
     return found or [hard_part(run) for run in own if run.benchmark == whole]
-
-
-def answers_by_condition(rows: pd.DataFrame) -> Mapping[tuple[str, str, float | None], dict[str, float]]:
-    """(method, options, rate) -> example -> share right over its seeds and whatever else repeats; one scoring at a time.
-
-    Raises ValueError for rows of several scorings.
-    """
-    scorings = sorted(rows["scoring"].unique())
-    if len(scorings) > 1:
-        raise ValueError(f"rows of the scorings {scorings}, expected one: they answer the same questions twice")
-    groups = rows.groupby(["method", "options", "rate"], dropna=False)
-    return {
-        (str(method), str(options), None if pd.isna(rate) else float(rate)): {
-            str(example): float(share) for example, share in group.groupby("example")["correct"].mean().items()
-        }
-        for (method, options, rate), group in groups
-    }

@@ -74,6 +74,8 @@ TABLE_1_COST = (
 )
 """Table I, columns TF, PT, TM and SA; the first TF is printed as 12.2."""
 
+TABLE_1_RATES = tuple(row.rate for row in TABLE_1_COST if row.rate is not None)
+
 _TABLE_1 = {
     None: (("original", "60.38", "0"),),
     0.2: (("rap", "42.49", "21.45"), ("rac", "65.71", "48.13"), ("speechprune", "89.23", "81.64")),

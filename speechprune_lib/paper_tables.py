@@ -14,7 +14,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from .audit.accuracies import groups
-from .committed import Run, answers_by_condition, runs_of
+from .committed import Run, runs_of
+from .comparisons import rightness
 from .conditions import label
 from .grim import grim_totals
 from .paired import paired_difference
@@ -120,51 +121,50 @@ def of_figure_3(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def what_matters(
-    rows: pd.DataFrame, base: tuple[str, str] = ("speechprune", "{}"), rates: Sequence[float] | None = None
+    rows: pd.DataFrame,
+    levers: Mapping[str, Sequence[str]] | None = None,
+    base: str = "speechprune",
+    rates: Sequence[float] | None = None,
 ) -> pd.DataFrame:
-    """A line a variant, by how much it beats the base: points over the same questions, all rates and seeds averaged.
+    """A line a variant, by how many points it beats what it varies, on the same questions, rates and seeds averaged.
 
-    rows: answers under one scoring. base and variants: method and options as in the rows; every method with a rate is a
-    variant. rates: those to average over (default: all that the base was asked at); a variant that lacks one is left
-    out. `low` and `high`: the 95 % interval over questions. `p (Holm)`: corrected for the table's comparisons. Raises
-    ValueError if the base was not asked.
+    A variant (`phase1:match=max`) is held `against` the same method without options, or against the base where that
+    was not asked; another method is held against the base. rows: answers under one scoring. levers: what is varied ->
+    its variants, as `evaluation.presets.ABLATIONS`; named in the column `lever`. rates: those to average over (default:
+    all that the base was asked at); a variant that lacks one is left out. `low` and `high`: the 95 % interval over questions. `p (Holm)`: corrected
+    for the table's comparisons. Raises ValueError if the base was not asked.
     """
-    known = answers_by_condition(rows)
-    asked = sorted({rate for method, options, rate in known if (method, options) == base and rate is not None})
+    known = {
+        (label(method, json.loads(options)), rate): right for (method, options, rate), right in rightness(rows).items()
+    }
+    asked = sorted({rate for name, rate in known if name == base and rate is not None})
     wanted = list(rates or asked)
     if not asked or not set(wanted) <= set(asked):
-        raise ValueError(
-            f"{label(base[0], json.loads(base[1]))} was asked at the rates {asked}, expected {wanted or 'some'}"
-        )
-    means = {variant: mean for variant in _variants(known) if (mean := _mean(known, variant, wanted)) is not None}
-    standard = means.pop(base)
-    lines = [
-        {
-            "variant": label(method, json.loads(options)),
-            "points": 100 * found.difference,
-            "low": 100 * found.low,
-            "high": 100 * found.high,
-            "p": found.p_value,
-            "questions": found.items,
-        }
-        for (method, options), mean in means.items()
-        for found in (paired_difference(mean, standard),)
-    ]
-    columns = ["variant", "points", "low", "high", "p", "questions"]
+        raise ValueError(f"{base} was asked at the rates {asked}, expected {wanted or 'some'}")
+    names = dict.fromkeys(name for name, rate in known if rate is not None)
+    means = {name: mean for name in names if (mean := _mean(known, name, wanted)) is not None}
+    of_variant = {variant: lever for lever, variants in (levers or {}).items() for variant in variants}
+    lines = []
+    for name, mean in means.items():
+        plain = name.partition(":")[0]
+        against = plain if plain != name and plain in means else base
+        if name == base:
+            continue
+        found = paired_difference(mean, means[against])
+        points = {"points": 100 * found.difference, "low": 100 * found.low, "high": 100 * found.high}
+        of = {"lever": of_variant.get(name, ""), "variant": name, "against": against}
+        lines.append(of | points | {"p": found.p_value, "questions": found.items})
+    columns = ["lever", "variant", "against", "points", "low", "high", "p", "questions"]
     table = pd.DataFrame(lines, columns=columns).sort_values("points", ascending=False, kind="stable")
     corrected = multipletests(table["p"], method="holm")[1] if len(table) else []
     return table.assign(**{"p (Holm)": corrected}).reset_index(drop=True)
 
 
-def _variants(known: Iterable[tuple[str, str, float | None]]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((method, options) for method, options, rate in known if rate is not None))
-
-
 def _mean(
-    known: Mapping[tuple[str, str, float | None], Mapping[str, float]], variant: tuple[str, str], rates: Sequence[float]
+    known: Mapping[tuple[str, float | None], Mapping[str, float]], name: str, rates: Sequence[float]
 ) -> dict[str, float] | None:
     """example -> mean share right over the rates; None where one of them was not asked."""
-    answers = [known.get((*variant, rate)) for rate in rates]
+    answers = [known.get((name, rate)) for rate in rates]
     if any(one is None for one in answers):
         return None
     table = pd.DataFrame([dict(one) for one in answers if one is not None])

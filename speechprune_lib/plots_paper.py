@@ -17,6 +17,7 @@ from matplotlib.ticker import PercentFormatter
 
 from .conditions import label
 from .plots import LABELS, LOOKS, PALETTE, REFERENCES, house_figure
+from .plots_answers import forest
 
 BLIND = {
     "letter": ("always the commonest letter", "--"),
@@ -139,31 +140,10 @@ def figure_3_beside(paper: pd.DataFrame, ours: pd.DataFrame | None, title: str) 
     return figure
 
 
-def what_matters(table: pd.DataFrame, base: str) -> Figure:
-    """A line a variant: points above or below the base, with its 95 % interval.
-
-    table: as of `paper_tables.what_matters`.
-    """
-    return _forest(table["variant"].tolist(), table, "points", "variant", f"percentage points over {base}")
-
-
 def printed_gains(table: pd.DataFrame) -> Figure:
     """A line a model and benchmark of Table II: points gained by SpeechPrune. table: as of `paper_tables.gains`."""
     names = [f"{line.model} on {line.benchmark} ({line.questions} questions)" for line in table.itertuples()]
-    return _forest(names, table, "gain", "model and benchmark", "percentage points over the first 30 s")
-
-
-def _forest(names: Sequence[str], table: pd.DataFrame, column: str, ylabel: str, xlabel: str) -> Figure:
-    """A row a name, which stands over its interval: names of variants are too long for the margin."""
-    with house_figure(1.1 + 0.48 * max(1, len(table))) as (figure, axes):
-        rows = np.arange(len(table))
-        errors = [table[column] - table["low"], table["high"] - table[column]]
-        axes.errorbar(table[column], rows, xerr=errors, fmt="o", color=PALETTE[0], markersize=5, capsize=2)
-        axes.axvline(0, color="0.25", linestyle="--", linewidth=1.1)
-        for row, name in enumerate(names):
-            axes.text(0.015, row - 0.22, name, transform=axes.get_yaxis_transform(), va="bottom", fontsize=8)
-        axes.set(yticks=[], ylim=(max(1, len(table)) - 0.6, -0.75), ylabel=ylabel, xlabel=xlabel)
-    return figure
+    return forest(names, table, "gain", "model and benchmark", "percentage points over the first 30 s")
 
 
 def _curves(axes: Axes, summary: pd.DataFrame) -> None:

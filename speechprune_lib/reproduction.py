@@ -15,7 +15,8 @@ from typing import Literal
 import pandas as pd
 
 from .audit.remarks import recompute
-from .committed import HARD, Run, answers_by_condition, runs_of
+from .committed import HARD, Run, runs_of
+from .comparisons import rightness
 from .efficiency.table1 import count_table1
 from .key_counts import KeyCounts
 from .paired import paired_difference
@@ -194,7 +195,7 @@ def directions(rows: pd.DataFrame, rates: Sequence[float] = (0.2, 0.4, 0.6, 0.8)
     `direction`: "same", "opposite", or "not told apart" where the interval holds 0; "not run" where rows are lacking.
     This compares signs. It reproduces no number.
     """
-    known = answers_by_condition(rows)
+    known = rightness(rows)
     lines: list[dict[str, object]] = []
     for first, second in EFFECTS:
         for rate in rates:

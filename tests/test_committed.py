@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from committed_rows import write_run
 
-from speechprune_lib.committed import answers_by_condition, committed_runs, hard_part, runs_of
+from speechprune_lib.committed import committed_runs, hard_part, runs_of
 
 CONDITIONS = [("original", None, None, "1100"), ("rap", 0.2, 0, "1010"), ("rap", 0.2, 1, "0010")]
 
@@ -49,14 +48,6 @@ def test_what_has_no_hard_part_says_so(folder: Path) -> None:
         hard_part(runs["dream"])
     with pytest.raises(ValueError, match="no answers of 'original'"):
         hard_part(runs["blind"])
-
-
-def test_answers_are_averaged_over_seeds(folder: Path) -> None:
-    rows = committed_runs(folder)["whole"].rows
-    assert answers_by_condition(rows)["rap", "{}", 0.2] == {"item0": 0.5, "item1": 0.0, "item2": 1.0, "item3": 0.0}
-    both = pd.concat([rows, rows.assign(scoring="likelihood")])
-    with pytest.raises(ValueError, match="scorings .'letter', 'likelihood'., expected one"):
-        answers_by_condition(both)
 
 
 def test_no_folder_is_named(tmp_path: Path) -> None:

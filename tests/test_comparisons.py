@@ -62,6 +62,11 @@ def test_what_was_not_asked_cannot_be_compared():
         rightness(twice)
 
 
+def test_seeds_are_averaged():
+    known = rightness(rows(rap_0="1010", rap_1="0010"))
+    assert known["rap", "{}", 0.2] == {"q0": 0.5, "q1": 0.0, "q2": 1.0, "q3": 0.0}
+
+
 def test_discord_is_the_median_pairs():
     known = rightness(rows(original="1100", phase1="1010", phase2="1011"))
     assert discord(known.values()) == 0.5  # of 2/4, 3/4, 1/4

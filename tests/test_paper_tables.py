@@ -78,7 +78,8 @@ def test_what_matters_averages_rates_and_orders_by_points() -> None:
             *answers("phase1", 0.2, "1111" * 5),  # not asked at 0.4
         ]
     )
-    table = what_matters(rows)
+    table = what_matters(rows, {"nearest words": ["speechprune:match=max"]})
+    assert table["lever"].tolist() == ["nearest words", ""] and set(table["against"]) == {"speechprune"}
     assert table["variant"].tolist() == ["speechprune:match=max", "speechprune:temperature=0.1"]
     assert table["points"].tolist() == pytest.approx([50.0, -12.5])
     assert table["questions"].tolist() == [20, 20]
@@ -87,9 +88,19 @@ def test_what_matters_averages_rates_and_orders_by_points() -> None:
     at_one_rate = what_matters(rows, rates=[0.2])
     assert "phase1" in at_one_rate["variant"].tolist()
     with pytest.raises(ValueError, match="phase2 was asked at the rates .., expected some"):
-        what_matters(rows, ("phase2", "{}"))
+        what_matters(rows, base="phase2")
     with pytest.raises(ValueError, match=r"speechprune was asked at the rates .0.2, 0.4., expected .0.8."):
         what_matters(rows, rates=[0.8])
+
+
+def test_a_variant_is_held_against_its_own_method() -> None:
+    nearest = answers("phase1", 0.2, "1110", '{"match": "max"}')
+    rows = pd.DataFrame([*answers("speechprune", 0.2, "0000"), *answers("phase1", 0.2, "1000"), *nearest])
+    table = what_matters(rows).set_index("variant")
+    assert table.loc["phase1:match=max", ["against", "points"]].tolist() == ["phase1", 50.0]
+    assert table.loc["phase1", ["against", "points"]].tolist() == ["speechprune", 25.0]
+    without_its_own = what_matters(pd.DataFrame([*answers("speechprune", 0.2, "0000"), *nearest])).set_index("variant")
+    assert without_its_own.loc["phase1:match=max", ["against", "points"]].tolist() == ["speechprune", 75.0]
 
 
 def test_a_base_alone_has_nothing_to_compare() -> None:

@@ -33,16 +33,6 @@ def blind() -> pd.DataFrame:
     )
 
 
-def matters() -> pd.DataFrame:
-    lines = {
-        "variant": ["match=max", "temperature=0.1"],
-        "points": [9.0, -1.0],
-        "low": [2.0, -6.0],
-        "high": [16.0, 4.0],
-    }
-    return pd.DataFrame(lines)
-
-
 def statuses() -> pd.DataFrame:
     return pd.DataFrame({"reproduced": [0, 15], "differs": [0, 0], "not run": [54, 5]}, ["accuracy", "cost"])
 
@@ -60,7 +50,6 @@ FIGURES = {
     "Fig. 3 and ours": lambda: plots_paper.figure_3_beside(figure_3(), summary(), "made up"),
     "Fig. 3 alone": lambda: plots_paper.figure_3_beside(figure_3(), None, "ours"),
     "gains": lambda: plots_paper.printed_gains(gained()),
-    "what matters": lambda: plots_paper.what_matters(matters(), "SpeechPrune"),
 }
 
 
@@ -107,9 +96,3 @@ def test_fig_3_without_ours_says_so() -> None:
     assert top.get_ylim() == bottom.get_ylim()
     labels = [line.get_label() for line in top.lines]
     assert {"phase 1 only", "phase 2 only", "SpeechPrune", "all of the audio"} <= set(labels)
-
-
-def test_what_matters_stands_in_the_tables_order() -> None:
-    (axes,) = FIGURES["what matters"]().axes
-    assert [text.get_text() for text in axes.texts] == ["match=max", "temperature=0.1"]
-    assert axes.get_xlabel() == "percentage points over SpeechPrune"

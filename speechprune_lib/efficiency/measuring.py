@@ -11,6 +11,7 @@ import torch
 
 from ..audio import SAMPLES_PER_TOKEN, WINDOW_TOKENS, Waveform
 from ..models.adapter import TransformersSpeechModel
+from ..paper import TABLE_1_RATES
 from ..prompt import SpeechPrompt, apply, kept_count
 from ..pruners import SpeechPrune
 from .counting import QUESTION_WORDS
@@ -18,7 +19,7 @@ from .decoder import RandomDecoder
 from .records import Measurement
 from .shapes import DecoderShape
 from .table1 import TABLE_1_TEXT_TOKENS
-from .tables import CLIP_TOKENS, RATES, checked_lengths
+from .tables import CLIP_TOKENS, checked_lengths
 from .timing import Timing, measure_seconds, peak_bytes
 
 WHOLE_DECODER_BYTES = 20 * 2**30
@@ -54,7 +55,7 @@ def measure_decoder(
     on the same device and the same first layer: its share of the prefill is then a share of that moment's.
     """
     clip = decoder.prompt(CLIP_TOKENS, text_tokens, QUESTION_WORDS)
-    rates = {kept_count(WINDOW_TOKENS, rate): rate for rate in RATES}
+    rates = {kept_count(WINDOW_TOKENS, rate): rate for rate in TABLE_1_RATES}
     for audio_tokens in checked_lengths(lengths):
         rate, tokens = rates.get(audio_tokens), audio_tokens + text_tokens
         calls = _decoder_calls(decoder, tokens)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from ..audio import SAMPLE_RATE_HZ, WINDOW_SECONDS, WINDOW_TOKENS, audio_tokens
-from ..paper import CLIP_SECONDS, TABLE_1_COST, TEN_MINUTES_TOKENS
+from ..paper import CLIP_SECONDS, TABLE_1_COST, TABLE_1_RATES, TEN_MINUTES_TOKENS
 from ..prompt import kept_count
 from .counting import QUESTION_WORDS, count_answer, count_encoder, count_projector, count_pruner
 from .shapes import QWEN2_AUDIO_SHAPE, ModelShape
@@ -18,7 +18,6 @@ from .table1 import TABLE_1_TEXT_TOKENS, count_calflops, count_table1
 CLIP_TOKENS = audio_tokens(round(CLIP_SECONDS * SAMPLE_RATE_HZ))
 REAL_LENGTHS = (*(kept_count(WINDOW_TOKENS, row.rate or 0.0) for row in TABLE_1_COST), CLIP_TOKENS, TEN_MINUTES_TOKENS)
 """Audio tokens of Table I's prompts, of a whole clip, and of the paper's ten minutes."""
-RATES = tuple(row.rate for row in TABLE_1_COST if row.rate is not None)
 
 
 def checked_lengths(lengths: Iterable[int]) -> tuple[int, ...]:
@@ -56,7 +55,9 @@ def end_to_end(shape: ModelShape = QWEN2_AUDIO_SHAPE, seconds: float = CLIP_SECO
     """
     total = audio_tokens(round(seconds * SAMPLE_RATE_HZ))
     lines = [_stages("first 30 s", shape, float(WINDOW_SECONDS), WINDOW_TOKENS)]
-    lines += [_stages(f"SpeechPrune {rate:g}", shape, seconds, kept_count(WINDOW_TOKENS, rate)) for rate in RATES]
+    lines += [
+        _stages(f"SpeechPrune {rate:g}", shape, seconds, kept_count(WINDOW_TOKENS, rate)) for rate in TABLE_1_RATES
+    ]
     table = pd.DataFrame([*lines, _stages("everything", shape, seconds, total)]).set_index("method")
     table["sum"] = table[["encoder", "pruner", "LLM"]].sum(axis=1)
     for name in ("first 30 s", "everything"):

@@ -11,12 +11,10 @@ import pandas as pd
 
 from ..answers import as_text
 from ..conditions import NO_AUDIO, TRANSCRIPT, Condition, conditions
+from ..paper import FIGURE_3_RATES, TABLE_1_RATES
 
 SEEDS = (0, 1, 2, 3, 4)
 """Of the methods that draw at random. The paper reports one draw, and no interval."""
-
-TABLE_1_RATES = (0.2, 0.4, 0.6, 0.8)
-FIGURE_3_RATES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ from speechprune_lib.efficiency.shapes import (
     model_shape,
 )
 from speechprune_lib.efficiency.table1 import count_calflops, count_unseen_attention
-from speechprune_lib.efficiency.tables import RATES, by_length, end_to_end, table1_comparison
+from speechprune_lib.efficiency.tables import by_length, end_to_end, table1_comparison
 from speechprune_lib.models import load_model
+from speechprune_lib.paper import TABLE_1_RATES
 
 SHAPE, DECODER, ENCODER = QWEN2_AUDIO_SHAPE, QWEN2_AUDIO_SHAPE.decoder, QWEN2_AUDIO_SHAPE.encoder
 TEXT = {"hidden_size": 4096, "num_hidden_layers": 32, "intermediate_size": 11008, "vocab_size": 156_032}
@@ -108,7 +109,7 @@ def test_the_mini_model_s_shape_is_read_from_the_model() -> None:
 
 def test_end_to_end_the_encoder_turns_the_saving_into_a_price() -> None:
     table = end_to_end()
-    ours = [f"SpeechPrune {rate:g}" for rate in RATES]
+    ours = [f"SpeechPrune {rate:g}" for rate in TABLE_1_RATES]
     assert (100 * table.loc[ours, "against first 30 s"]).round(1).tolist() == [17.2, 2.4, -12.3, -27.1]
     assert (100 * table.loc[ours, "against everything"]).round(0).tolist() == [-57, -63, -68, -73]
 

@@ -1,0 +1,91 @@
+"""Answers -> figures that look for reasons, in the house's style (`plots.py`). Nothing is computed here."""
+
+# pandas declares unions that no use of a table narrows.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from .conditions import label
+from .plots import LABELS, LOOKS, PALETTE, house_figure
+
+UNNAMED = (PALETTE[9], "X")
+
+
+def what_matters(table: pd.DataFrame) -> Figure:
+    """A line a variant: points above or below what it varies, with its 95 % interval.
+
+    table: as of `paper_tables.what_matters`.
+    """
+    names = [f"{line.lever}: {line.variant}" if line.lever else f"{line.variant}" for line in table.itertuples()]
+    return forest(names, table, "points", "variant", "percentage points over what it varies")
+
+
+def forest(names: Sequence[str], table: pd.DataFrame, column: str, ylabel: str, xlabel: str) -> Figure:
+    """A row a name, which stands over its interval: names of variants are too long for the margin."""
+    with house_figure(1.1 + 0.48 * max(1, len(table))) as (figure, axes):
+        rows = np.arange(len(table))
+        errors = [table[column] - table["low"], table["high"] - table[column]]
+        axes.errorbar(table[column], rows, xerr=errors, fmt="o", color=PALETTE[0], markersize=5, capsize=2)
+        axes.axvline(0, color="0.25", linestyle="--", linewidth=1.1)
+        for row, name in enumerate(names):
+            axes.text(0.015, row - 0.22, name, transform=axes.get_yaxis_transform(), va="bottom", fontsize=8)
+        axes.set(yticks=[], ylim=(max(1, len(table)) - 0.6, -0.75), ylabel=ylabel, xlabel=xlabel)
+    return figure
+
+
+def recall_against_accuracy(summary: pd.DataFrame) -> Figure:
+    """A curve a method through its rates: how much of the key sentence it keeps, and how often the answer is right.
+
+    summary: of one scoring, as of `summarize`; conditions without a rate or without recall are left out. The largest
+    mark is the lowest rate's, at which most tokens are kept.
+    """
+    shown = summary[summary["rate"].notna() & summary["evidence_recall"].notna()]
+    with house_figure(4.4) as (figure, axes):
+        for (method, options), lines in shown.groupby(["method", "options"], sort=False):
+            colour, marker = LOOKS.get(str(method), UNNAMED)
+            named = label(LABELS.get(str(method), str(method)), json.loads(str(options)))
+            curve = lines.sort_values("rate")
+            style = "-" if options == "{}" else "--"
+            axes.plot(curve["evidence_recall"], curve["accuracy"], style, color=colour, linewidth=1.2, label=named)
+            sizes = 20 + 110 * (1 - curve["rate"])
+            axes.scatter(curve["evidence_recall"], curve["accuracy"], s=sizes, color=colour, marker=marker, zorder=3)
+        axes.set(xlabel="key sentence kept", ylabel="answered correctly", xlim=(0, None), ylim=(0, None))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def by_place(table: pd.DataFrame) -> Figure:
+    """Two panels over the places of the key sentence: how much of it is kept, and how often the answer is right.
+
+    table: as of `key_places.by_place`, at one rate or without. Intervals are Wilson's 95 %.
+    """
+    places = sorted(table["place"].unique(), key=lambda name: (len(name), name))
+    with house_figure(5.4, rows=2, sharex=True) as (figure, (top, bottom)):
+        groups = list(table.groupby(["method", "options"], sort=False))
+        for index, ((method, options), lines) in enumerate(groups):
+            colour, marker = LOOKS.get(str(method), (f"{0.2 + 0.15 * (index % 4):.2f}", "X"))
+            named = label(LABELS.get(str(method), str(method)), json.loads(str(options)))
+            look = {"color": colour, "marker": marker, "linestyle": "-" if options == "{}" else "--", "markersize": 5}
+            at = np.array([places.index(place) for place in lines["place"]])
+            if lines["evidence_recall"].notna().any():
+                top.plot(at, lines["evidence_recall"], **look)
+            step = 0.05 * (index - (len(groups) - 1) / 2)
+            errors = [lines["accuracy"] - lines["low"], lines["high"] - lines["accuracy"]]
+            bottom.errorbar(at + step, lines["accuracy"], yerr=errors, capsize=2, label=named, **look)
+        counts = table.groupby("place")["questions"].max()
+        bottom.set(xticks=range(len(places)), xticklabels=[f"{name}\n({counts[name]} questions)" for name in places])
+        top.set(ylabel="key sentence kept", ylim=(0, None))
+        bottom.set(xlabel="where the key sentence lies", ylabel="answered correctly", ylim=(0, 1.02))
+        for axes in (top, bottom):
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return figure
