@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -15,6 +15,8 @@ from .efficiency.shapes import QWEN2_AUDIO_SHAPE
 from .efficiency.tables import REAL_LENGTHS, checked_lengths
 from .efficiency.timing import usable_device
 from .models import load_model
+from .prompt import apply
+from .pruners import SpeechPrune
 
 app = typer.Typer()
 
@@ -80,13 +82,17 @@ def _lengths(text: str | None, model: str) -> tuple[int, ...]:
 
 def _mini(device: torch.device, lengths: tuple[int, ...], rounds: int) -> Measured:
     from .efficiency.fresh import measure_fresh
-    from .efficiency.measuring import measure_model  # transformers takes seconds to import
+    from .efficiency.measuring import measure_model, measure_scoring  # transformers takes seconds to import
 
-    speech_model = load_model("mini", device)
+    model: Any = load_model("mini", device)
     example = load_benchmark("spiral-mini", "dev")[0]
-    rows = measure_model(speech_model, example.waveform(), example.question, lengths, rounds=rounds)  # pyright: ignore[reportArgumentType]
-    used = measure_fresh("mini", rounds) if device.type == "cpu" else ()
-    return measured(speech_model.name, speech_model.revision, device, speech_model.dtype, [*used, *rows], seed=0)
+    sound, question = example.waveform(), example.question
+    rows = list(measure_fresh("mini", rounds)) if device.type == "cpu" else []
+    rows += measure_model(model, sound, question, lengths, rounds=rounds)
+    prompt = model.prepare(sound, question, instruction=model.instruction(question, example.choices, "likelihood"))
+    for one in (apply(prompt, SpeechPrune().plan(prompt, 0.2)), prompt):
+        rows += measure_scoring(model, one, example.choices, rounds)
+    return measured(model.name, model.revision, device, model.dtype, rows, seed=0)
 
 
 def _real(device: torch.device, lengths: tuple[int, ...], rounds: int) -> Measured:

@@ -1,7 +1,8 @@
 """Answers -> figures that look for reasons, in the house's style (`plots.py`). Nothing is computed here."""
 
 # pandas declares unions that no use of a table narrows.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportGeneralTypeIssues=false
 from __future__ import annotations
 
 import json

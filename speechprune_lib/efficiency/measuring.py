@@ -16,7 +16,7 @@ from ..prompt import SpeechPrompt, apply, kept_count
 from ..pruners import SpeechPrune
 from .counting import QUESTION_WORDS
 from .decoder import RandomDecoder
-from .records import Measurement
+from .records import ALL_OPTIONS, ONE_OPTION, Measurement
 from .shapes import DecoderShape
 from .table1 import TABLE_1_TEXT_TOKENS
 from .tables import CLIP_TOKENS, checked_lengths
@@ -117,6 +117,19 @@ def measure_model(
                 seconds=taken[stage],
                 peak_bytes=None if stage == "decode" else peak_bytes(call, model.device),
             )
+
+
+def measure_scoring(
+    model: TransformersSpeechModel, prompt: SpeechPrompt, options: Sequence[str], rounds: int = 5
+) -> Iterator[Measurement]:
+    """Likelihood scoring of the first option alone and of all of them, in the same rounds: they share the prompt."""
+    calls = {
+        ONE_OPTION: lambda: model.option_scores(prompt, options[:1]),
+        ALL_OPTIONS: lambda: model.option_scores(prompt, options),
+    }
+    for name, taken in measure_seconds(calls, model.device, rounds).items():
+        known: dict[str, Any] = {"audio_tokens": prompt.audio_tokens, "tokens": len(prompt.is_audio)}
+        yield Measurement(stage="score", method=name, seconds=taken, **known)
 
 
 def _decoder_calls(decoder: RandomDecoder, tokens: int) -> dict[str, Callable[[], object]]:

@@ -17,8 +17,12 @@ from ..files import write_whole
 from ..provenance import RunCard, run_card
 from .timing import Timing, hardware
 
-Stage = Literal["load", "encode", "prune", "prefill", "decode", "listen", "answer", "select", "ceiling"]
-"""`load`, `listen` and `answer` are of a fresh process, `select` is another method's choice of tokens, `ceiling` a machine's best at one kind of work."""
+Stage = Literal["load", "encode", "prune", "prefill", "decode", "score", "listen", "answer", "select", "ceiling"]
+"""`load`, `listen` and `answer` are of a fresh process, `score` reads a prompt and what follows it, `select` is another method's choice of tokens, `ceiling` a machine's best at one kind of work."""
+
+
+ONE_OPTION, ALL_OPTIONS = "one option", "all options"
+"""What `score` rows have read behind the prompt."""
 
 
 class Measurement(BaseModel):

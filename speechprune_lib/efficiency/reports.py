@@ -13,7 +13,7 @@ from ..paper import PREFILL_GPU, TABLE_1_COST
 from ..prompt import kept_count
 from .counting import count_cache_bytes, count_decoder_activations, count_prefill
 from .floor import ceilings, floor_seconds
-from .records import Measured, Measurement, share_of_prefill
+from .records import ALL_OPTIONS, ONE_OPTION, Measured, Measurement, share_of_prefill
 from .shapes import DecoderShape
 from .table1 import HALF_BYTES, TABLE_1_TEXT_TOKENS
 
@@ -57,6 +57,39 @@ def shares(runs: Sequence[Measured]) -> pd.DataFrame:
                 line |= {"half of the rounds": f"{low:.0f} to {high:.0f}"}
                 lines.append(line | {"of the prefill (%)": round(100 * share[row.rate], 2)})
     return pd.DataFrame(lines).set_index(["machine", "rate"])
+
+
+def scoring_table(run: Measured) -> pd.DataFrame:
+    """What all of a question's options cost to score beside one of them, round by round."""
+    of_prompt: dict[int, dict[str, Measurement]] = {}
+    for row in _stage(run, "score"):
+        of_prompt.setdefault(row.audio_tokens, {})[row.method] = row
+    lines = [
+        {
+            "audio tokens": tokens,
+            "one option (ms)": round(1e3 * rows[ONE_OPTION].seconds.median),
+            "all options (ms)": round(1e3 * rows[ALL_OPTIONS].seconds.median),
+            "times one": round(rows[ALL_OPTIONS].seconds.ratio(rows[ONE_OPTION].seconds), 2),
+        }
+        for tokens, rows in of_prompt.items()
+    ]
+    return pd.DataFrame(lines).set_index("audio tokens")
+
+
+def first_use_table(run: Measured) -> pd.DataFrame:
+    """What a fresh process takes to load a model, to hear a clip, and to answer about it; and its memory at most."""
+    lines = [
+        {
+            "what": row.stage,
+            "method": row.method,
+            "audio tokens": row.audio_tokens,
+            "s": row.seconds.median,
+            "peak GB": None if row.peak_bytes is None else row.peak_bytes / 1e9,
+        }
+        for stage in ("load", "listen", "answer")
+        for row in _stage(run, stage)
+    ]
+    return pd.DataFrame(lines).set_index(["what", "method"]).round(2)
 
 
 def rivals_table(run: Measured) -> pd.DataFrame:

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from speechprune_lib.efficiency.floor import ceilings
-from speechprune_lib.efficiency.records import Measured, read_all_measured, read_measured, share_of_prefill
+from speechprune_lib.efficiency.records import (
+    ALL_OPTIONS,
+    ONE_OPTION,
+    Measured,
+    read_all_measured,
+    read_measured,
+    share_of_prefill,
+)
 from speechprune_lib.efficiency.tables import REAL_LENGTHS
 from speechprune_lib.paper import SHARE_OF_PRUNING, TABLE_1_RATES
 
@@ -53,3 +60,23 @@ def test_the_fast_pruner_beats_the_plain_reading() -> None:
         seconds = {(row.method, row.rate): row.seconds for row in run.rows if row.stage == "select"}
         for rate in (0.2, 0.8):
             assert seconds["SpeechPrune, plain float32", rate].ratio(seconds["SpeechPrune", rate]) > 2
+
+
+BARS = {("load", "mini"): 5.0, ("listen", "mini"): 2.0, ("answer", "speechprune"): 4.0}
+"""Seconds on two cores: the mini model's promises. What everything unpruned takes is told and not promised."""
+
+
+def test_the_mini_model_is_loaded_and_used_as_fast_as_promised() -> None:
+    rows = {(row.stage, row.method): row for row in read_measured(FOLDER / "mini_cpu.json").rows}
+    for use, seconds in BARS.items():
+        peak = rows[use].peak_bytes
+        assert rows[use].seconds.median < seconds, use
+        assert peak is not None and peak < MOST_BYTES
+
+
+def test_four_options_cost_at_most_half_more_than_one() -> None:
+    rows = [row for row in read_measured(FOLDER / "mini_cpu.json").rows if row.stage == "score"]
+    for one in (row for row in rows if row.method == ONE_OPTION):
+        (every,) = (row for row in rows if row.method == ALL_OPTIONS and row.audio_tokens == one.audio_tokens)
+        assert every.seconds.ratio(one.seconds) <= 1.5
+    assert len(rows) == 4

@@ -241,6 +241,15 @@ def test_a_whole_model_is_timed_stage_by_stage() -> None:
     assert prompts[1] - prompts[0] == 580
 
 
+def test_options_are_timed_alone_and_together() -> None:
+    model: Any = load_model("mini", "cpu")
+    noise = np.random.default_rng(0).standard_normal(16_000).astype(np.float32) / 10
+    prompt = model.prepare(noise, "Who spoke?", instruction="Who spoke?")
+    one, every = measuring.measure_scoring(model, prompt, ["Laura", "Tom and Pat"], rounds=1)
+    assert (one.stage, one.method, every.method) == ("score", "one option", "all options")
+    assert one.audio_tokens == every.audio_tokens == 25 and min(one.seconds.median, every.seconds.median) > 0
+
+
 def test_rivals_and_ceilings_are_measured_at_one_size(decoder: RandomDecoder) -> None:
     prompt = decoder.prompt(900, text_tokens=2, words=3)
     rows = list(bench.measure_rivals(prompt, (0.5,), CPU, rounds=1))

@@ -56,6 +56,23 @@ def test_curves_hold_the_paper_the_count_and_every_machine() -> None:
     assert len(tokens) == len(counted) == 5 and counted == sorted(counted)
 
 
+def test_all_options_are_compared_with_one_round_by_round() -> None:
+    one, every = row("score", "one option", 600, 1.0, 2.0, 4.0), row("score", "all options", 600, 1.1, 2.4, 4.0)
+    table = reports.scoring_table(run(one, every))
+    assert table.loc[600].tolist() == [2000, 2400, 1.1]  # of 1.1, 1.2 and 1
+
+
+def test_a_first_use_is_loading_listening_and_answering() -> None:
+    rows = [
+        row("answer", "everything", 2250, 3.0),
+        row("load", "mini", 0, 4.0, peak_bytes=1_900_000_000),
+        row("listen", "mini", 2250, 1.5),
+    ]
+    table = reports.first_use_table(run(*rows))
+    assert table.index.tolist() == [("load", "mini"), ("listen", "mini"), ("answer", "everything")]
+    assert table["s"].tolist() == [4.0, 1.5, 3.0] and table["peak GB"].tolist()[0] == 1.9
+
+
 def test_rivals_are_compared_round_by_round() -> None:
     table = reports.rivals_table(BENCH)
     assert table.loc[(0.2, "slow"), "times ours"] == 4.0  # of 3, 5 and 4
