@@ -2,7 +2,7 @@
 
 # pandas declares unions that no use of a table narrows.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
-# pyright: reportGeneralTypeIssues=false
+# pyright: reportGeneralTypeIssues=false, reportCallIssue=false
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
