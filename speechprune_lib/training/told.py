@@ -1,0 +1,69 @@
+"""What the training wrote down, as tables that the book shows: sittings, learning curves, and how well it hears.
+
+An exported model's folder holds `sittings.json`, kept by hand; `align_N_curve.jsonl` and `tune_N_curve.jsonl`, one a run;
+and `hear_N_*.card.json`, one a connector that `hear` tested.
+"""
+
+# pandas declares unions that no use of a table narrows.
+# pyright: reportReturnType=false
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+GROUPS = {"known": "the training's voices", "kal16": "held-out voice", "joe": "held-out engine"}
+"""Groups of `hear` -> how the book calls them; a benchmark's recordings keep their name."""
+
+
+def sittings(folder: Path) -> pd.DataFrame:
+    """A line a sitting: stage, run, hours of speech that there were, minutes that it took, and what differed."""
+    return pd.DataFrame(json.loads(_existing(folder / "sittings.json").read_text("utf8")))
+
+
+def curves(folder: Path) -> pd.DataFrame:
+    """A line a check on held-out speech. Columns: stage, run, step, held_out (`align`: share of frames named rightly;
+    `tune`: loss of the right reply), and what else the stage wrote. Raises FileNotFoundError where there are none."""
+    found = sorted(folder.glob("*_curve.jsonl"))
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no *_curve.jsonl, expected an exported model's folder")
+    tables = []
+    for file in found:
+        stage, run, _ = file.stem.split("_")
+        tables.append(pd.read_json(file, lines=True).assign(stage=stage, run=int(run)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def hearing(folder: Path, measure: str = "smoothed") -> pd.DataFrame:
+    """A line a tested connector, a column a group of voices: of `measure`, per cent.
+
+    measure: "smoothed" (word error rate of the frames' own reading), "smoothed_evenly" (every change of token charged
+    the same), "frame_by_frame", or "frame_accuracy".
+    """
+    lines = {}
+    for file in sorted(folder.glob("hear_*.card.json")):
+        card = json.loads(file.read_text("utf8"))
+        groups = {name: group for name, group in card.items() if isinstance(group, dict) and "words" in group}
+        of_group = {GROUPS.get(name, name): group.get(measure) for name, group in groups.items()}
+        name = " ".join(file.name.removesuffix(".card.json").split("_")[2:])
+        lines[name] = {group: None if share is None else round(100 * share, 1) for group, share in of_group.items()}
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("connector")
+
+
+def coverage(folder: Path) -> pd.DataFrame:
+    """Content words of the development recordings by how often training spoke them: their share, and how many are heard, per cent."""
+    tables = {}
+    for file in sorted(folder.glob("hear_*.card.json")):
+        for name, group in json.loads(file.read_text("utf8")).items():
+            if isinstance(group, dict) and "content_words" in group:
+                words = pd.DataFrame(group["content_words"]).set_index("spoken_at_least")
+                connector = " ".join(file.name.removesuffix(".card.json").split("_")[2:])
+                tables[connector, name] = (100 * words[["share", "heard"]]).round(1)
+    return pd.concat(tables, names=["connector", "recordings"])
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path.name} in {path.parent}, expected an exported model's folder")
+    return path
