@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from fake_model import FakeModel, make_examples
@@ -50,6 +51,19 @@ def test_it_fills_a_store_exports_it_and_shows_the_table(evaluate, out):
     assert [name in done.stdout for name in named] == [True] * 5 + [False]
     assert "2 questions" in done.stdout.splitlines()[-2]
     assert "rap" in done.stderr and "0 left" in done.stderr  # progress, plain in a log
+
+
+def test_what_needs_no_recording_is_asked_without_it(tmp_path, monkeypatch, evaluate, out):
+    def unheard(split, root, need_audio):
+        if need_audio:
+            raise FileNotFoundError("no recording at talk.wav")
+        return [replace(one, audio_path=None) for one in make_examples(tmp_path, 2)]
+
+    monkeypatch.setitem(benchmarks.BENCHMARKS, "noise", unheard)
+    assert evaluate("--methods", "no-audio,transcript").exit_code == 0
+    assert len(read_rows(out / "fake_noise_test.jsonl")) == 4
+    refused = evaluate("--methods", "no-audio,original")
+    assert refused.exit_code != 0 and "no recording at talk.wav" in refused.output
 
 
 def test_it_goes_on_where_it_stopped(evaluate, out, fake):
