@@ -113,6 +113,7 @@ def test_the_commands_are_the_clis() -> None:
         assert {word for word in words if word.startswith("--")} <= known
     assert command("qwen2-audio", "spiral-h") == command("qwen2-audio", "spiral") == commands()[0]
     assert "--rates 0.2,0.3,0.4,0.5,0.6,0.7,0.8" in commands()[0] and "phase2" in commands()[0]
+    assert all("--options original" in one for one in commands())  # not shuffled, as by default
     assert "--root dream-tts" in command("diva", "dream-tts") and "--rates 0.15" in command("diva", "dream-tts")
     with pytest.raises(ValueError, match="prints nothing for diva on spiral-mini"):
         command("diva", "spiral-mini")
