@@ -119,7 +119,11 @@ def _article(page: str, soup: Any, pages: set[str]) -> Any:
         element["id"] = f"{_slug(page)}--{element['id']}"
     article["id"] = _slug(page)
     for element, name in _addressed(article.find_all(True)):
-        element[name] = _within(page, element[name], pages) if name == "href" else _from_top(page, element[name])
+        address = _within(page, element[name], pages) if name == "href" else _from_top(page, element[name])
+        if address is None:
+            element.unwrap()
+        else:
+            element[name] = address
     return article
 
 
@@ -128,14 +132,14 @@ def _addressed(elements: Sequence[Any]) -> Iterator[tuple[Any, str]]:
         yield from ((element, name) for name in ("href", "src") if element.get(name))
 
 
-def _within(page: str, address: str, pages: set[str]) -> str:
-    """A link as it reads in the one document."""
+def _within(page: str, address: str, pages: set[str]) -> str | None:
+    """A link as it reads in the one document; None for one to another file of the site, which would lead to this machine."""
     if urlparse(address).scheme:
         return address
     path, anchor = urldefrag(address)
     target = _from_top(page, path).removesuffix(".html") if path else page
     if target not in pages:
-        return _from_top(page, address)
+        return None
     return f"#{_slug(target)}" + (f"--{anchor}" if anchor else "")
 
 

@@ -156,7 +156,9 @@ def chapters_code() -> Iterator[str]:
     """The notebooks' cells but for the set-up's, and the library that they use."""
     for notebook in notebooks_in_order(ROOT):
         cells = nbformat.read(ROOT / notebook, 4).cells
-        yield from (cell.source for cell in cells if cell.cell_type == "code" and "COLAB_RELEASE_TAG" not in cell.source)
+        yield from (
+            cell.source for cell in cells if cell.cell_type == "code" and "COLAB_RELEASE_TAG" not in cell.source
+        )
     files = (ROOT / "speechprune_lib").rglob("*.py")
     yield from (file.read_text("utf8") for file in files if NOT_IN_NOTEBOOKS.isdisjoint(file.parts))
 
