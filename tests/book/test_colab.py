@@ -165,7 +165,7 @@ def chapters_code() -> Iterator[str]:
 
 def test_all_that_a_chapter_imports_is_installed_there() -> None:
     """Without the extras of the book, which this environment has and Colab has not."""
-    there = {canonicalize_name(one.name) for one in needs()} | {"ipython"}
+    there = {canonicalize_name(name) for name in (*(one.name for one in needs()), "ipython")}
     homes = packages_distributions()
     names = {name for code in chapters_code() for name in imported_at_once(code)}
     foreign = names - set(sys.stdlib_module_names) - {"speechprune_lib"}
@@ -174,7 +174,7 @@ def test_all_that_a_chapter_imports_is_installed_there() -> None:
 
 
 def test_our_bounds_allow_what_colab_keeps() -> None:
-    declared = {canonicalize_name(one.name): one.specifier for one in needs("synthesis")}
+    declared = {one.name: one.specifier for one in needs("synthesis")}
     assert all(declared[name].contains(version) for name, version in KEPT.items())
     assert all(name in SETUP for name in KEPT)
     assert PYTHON in Requirement(f"python{project()['requires-python']}").specifier
