@@ -1,5 +1,6 @@
 // Tables of numbers, with a head of one row and four rows or more, sort by a column when its head is pressed; the order of
-// other tables is their argument. Tables that scroll can be reached and scrolled from the keyboard.
+// other tables is their argument. Cells of more than a few words are marked as prose. What is wider than its place can be
+// reached and scrolled from the keyboard.
 (() => {
   const number = (text) => {
     const match = text.replaceAll(",", "").match(/^\s*[-−+]?\d+(\.\d+)?/);
@@ -37,10 +38,12 @@
       head.append(button);
     });
   };
-  const reach = (table) => {
-    if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;
+  const mark = (cell) => cell.classList.toggle("prose", cell.textContent.length > 60);
+  const reach = (wide) => {
+    if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
   };
   document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll(".bd-article td").forEach(mark);
     document.querySelectorAll(".bd-article table").forEach((table) => { make(table); reach(table); });
   });
 })();

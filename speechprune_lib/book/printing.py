@@ -28,7 +28,8 @@ STYLE = """
 html { font-size: 13px; } body { background: #fff; padding: 0; }
 .chapter { break-before: page; max-width: none; } .cover { padding-top: 30vh; text-align: center; }
 pre, figure, img, tr, .admonition { break-inside: avoid; } h1, h2, h3 { break-after: avoid; }
-pre { white-space: pre-wrap !important; } .cell_output img { max-width: 85%; } table { font-size: 85%; }
+pre { white-space: pre-wrap !important; } table { font-size: 85%; }
+.cell_output img, figure img { width: auto !important; max-width: 85%; max-height: 150mm; }
 .toggle-hidden:not(.admonition), .admonition.toggle-hidden .admonition-title ~ * { display: block !important; }
 .contents { break-before: page; } .contents a { text-decoration: none; } .heard { font-style: italic; }
 """
@@ -64,7 +65,7 @@ def one_document(site: Path, pages: Sequence[str]) -> str:
     soups = {page: _soup((site / f"{page}.html").read_text("utf8")) for page in pages}
     articles = {page: _article(page, soup, set(pages)) for page, soup in soups.items()}
     first = soups[pages[0]]
-    title = html.escape(first.title.get_text(strip=True))
+    title = _title(articles[pages[0]])
     entries = "".join(f'<li><a href="#{_slug(page)}">{_title(article)}</a></li>' for page, article in articles.items())
     chapters = "".join(f'<div class="chapter">{article}</div>' for article in articles.values())
     return (
@@ -119,7 +120,11 @@ def _article(page: str, soup: Any, pages: set[str]) -> Any:
         element["id"] = f"{_slug(page)}--{element['id']}"
     article["id"] = _slug(page)
     for element, name in _addressed(article.find_all(True)):
-        element[name] = _within(page, element[name], pages) if name == "href" else _from_top(page, element[name])
+        address = _within(page, element[name], pages) if name == "href" else _from_top(page, element[name])
+        if address is None:
+            element.unwrap()
+        else:
+            element[name] = address
     return article
 
 
@@ -128,14 +133,14 @@ def _addressed(elements: Sequence[Any]) -> Iterator[tuple[Any, str]]:
         yield from ((element, name) for name in ("href", "src") if element.get(name))
 
 
-def _within(page: str, address: str, pages: set[str]) -> str:
-    """A link as it reads in the one document."""
+def _within(page: str, address: str, pages: set[str]) -> str | None:
+    """A link as it reads in the one document; None for one to another file of the site, which would lead to this machine."""
     if urlparse(address).scheme:
         return address
     path, anchor = urldefrag(address)
     target = _from_top(page, path).removesuffix(".html") if path else page
     if target not in pages:
-        return _from_top(page, address)
+        return None
     return f"#{_slug(target)}" + (f"--{anchor}" if anchor else "")
 
 
