@@ -1,6 +1,6 @@
 // Tables of numbers, with a head of one row and four rows or more, sort by a column when its head is pressed; the order of
-// other tables is their argument. Cells of more than a few words are marked as prose. What is wider than its place can be
-// reached and scrolled from the keyboard.
+// other tables is their argument. Cells of more than a few words are marked as prose, those of a number alone as numbers.
+// Tables that scroll can be reached and scrolled from the keyboard.
 (() => {
   const number = (text) => {
     const match = text.replaceAll(",", "").match(/^\s*[-−+]?\d+(\.\d+)?/);
@@ -38,7 +38,11 @@
       head.append(button);
     });
   };
-  const mark = (cell) => cell.classList.toggle("prose", cell.textContent.length > 60);
+  const mark = (cell) => {
+    const text = cell.textContent.trim();
+    cell.classList.toggle("prose", text.length > 60);
+    cell.classList.toggle("number", /^([-−+]?[\d.,]+ ?%?|NaN)$/.test(text));
+  };
   const reach = (wide) => {
     if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
   };
