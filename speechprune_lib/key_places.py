@@ -18,9 +18,11 @@ COLUMNS = ("method", "options", "rate", "place", "questions", "accuracy", "low",
 
 
 def window_of_key(example: Example) -> str:
-    """The encoder's 30 s window in which the key sentence begins: "0 to 30 s", ..."""
-    first = int(min(start for start, _ in example.key_spans) // WINDOW_SECONDS) * WINDOW_SECONDS
-    return f"{first:g} to {first + WINDOW_SECONDS:g} s"
+    """The encoder's 30 s window in which the key sentence begins; recordings are rarely long enough for more than three."""
+    begins = min(start for start, _ in example.key_spans)
+    if begins >= 2 * WINDOW_SECONDS:
+        return f"after {2 * WINDOW_SECONDS} s"
+    return f"0 to {WINDOW_SECONDS} s" if begins < WINDOW_SECONDS else f"{WINDOW_SECONDS} to {2 * WINDOW_SECONDS} s"
 
 
 def edge_in_key(example: Example) -> str:

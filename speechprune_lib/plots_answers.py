@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from .conditions import label
-from .plots import LABELS, LOOKS, PALETTE, house_figure
+from .plots import LABELS, LOOKS, PALETTE, REFERENCES, house_figure
 
 UNNAMED = (PALETTE[9], "X")
 
@@ -69,19 +70,18 @@ def by_place(table: pd.DataFrame) -> Figure:
 
     table: as of `key_places.by_place`, at one rate or without. Intervals are Wilson's 95 %.
     """
-    places = sorted(table["place"].unique(), key=lambda name: (len(name), name))
+    places = sorted(table["place"].unique(), key=lambda name: (not name[0].isdigit(), len(name), name))
     with house_figure(5.4, rows=2, sharex=True) as (figure, (top, bottom)):
         groups = list(table.groupby(["method", "options"], sort=False))
-        for index, ((method, options), lines) in enumerate(groups):
-            colour, marker = LOOKS.get(str(method), (f"{0.2 + 0.15 * (index % 4):.2f}", "X"))
+        for index, ((method, options), group) in enumerate(groups):
             named = label(LABELS.get(str(method), str(method)), json.loads(str(options)))
-            look = {"color": colour, "marker": marker, "linestyle": "-" if options == "{}" else "--", "markersize": 5}
-            at = np.array([places.index(place) for place in lines["place"]])
+            lines = group.assign(at=[places.index(place) for place in group["place"]]).sort_values("at")
+            look = _look(str(method), str(options))
             if lines["evidence_recall"].notna().any():
-                top.plot(at, lines["evidence_recall"], **look)
-            step = 0.05 * (index - (len(groups) - 1) / 2)
+                top.plot(lines["at"], lines["evidence_recall"], **look)
+            at = lines["at"] + 0.05 * (index - (len(groups) - 1) / 2)
             errors = [lines["accuracy"] - lines["low"], lines["high"] - lines["accuracy"]]
-            bottom.errorbar(at + step, lines["accuracy"], yerr=errors, capsize=2, label=named, **look)
+            bottom.errorbar(at, lines["accuracy"], yerr=errors, capsize=2, label=named, **look)
         counts = table.groupby("place")["questions"].max()
         bottom.set(xticks=range(len(places)), xticklabels=[f"{name}\n({counts[name]} questions)" for name in places])
         top.set(ylabel="key sentence kept", ylim=(0, None))
@@ -90,3 +90,12 @@ def by_place(table: pd.DataFrame) -> Figure:
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
+
+
+def _look(method: str, options: str) -> dict[str, Any]:
+    """Of a line: a method's own colour and mark; what prunes nothing is grey, told apart by line and mark."""
+    if method in REFERENCES:
+        marker = "osD^"[list(REFERENCES).index(method) % 4]
+        return {"color": "0.3", "linestyle": REFERENCES[method], "marker": marker, "markersize": 5}
+    colour, marker = LOOKS.get(method, UNNAMED)
+    return {"color": colour, "linestyle": "-" if options == "{}" else "--", "marker": marker, "markersize": 5}
