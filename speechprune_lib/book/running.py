@@ -147,7 +147,7 @@ def _papermill(notebook: Path, out: Path, parameters: dict[str, Any]) -> None:
         progress_bar=False,
         start_timeout=180,
         execution_timeout=CELL_SECONDS,
-        extra_arguments=["--log-level=ERROR"],  # the kernel would warn, every time, that it is not encrypted
+        extra_arguments=["--log-level=CRITICAL"],  # kernels tell of missing encryption, and of their own end
     )
 
 
