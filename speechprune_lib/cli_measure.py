@@ -81,7 +81,7 @@ def _lengths(text: str | None, model: str) -> tuple[int, ...]:
 
 
 def _mini(device: torch.device, lengths: tuple[int, ...], rounds: int) -> Measured:
-    from .efficiency.fresh import measure_fresh
+    from .efficiency.fresh import RATE, measure_fresh
     from .efficiency.measuring import measure_model, measure_scoring  # transformers takes seconds to import
 
     model: Any = load_model("mini", device)
@@ -90,7 +90,7 @@ def _mini(device: torch.device, lengths: tuple[int, ...], rounds: int) -> Measur
     rows = list(measure_fresh("mini", rounds)) if device.type == "cpu" else []
     rows += measure_model(model, sound, question, lengths, rounds=rounds)
     prompt = model.prepare(sound, question, instruction=model.instruction(question, example.choices, "likelihood"))
-    for one in (apply(prompt, SpeechPrune().plan(prompt, 0.2)), prompt):
+    for one in (apply(prompt, SpeechPrune().plan(prompt, RATE)), prompt):
         rows += measure_scoring(model, one, example.choices, rounds)
     return measured(model.name, model.revision, device, model.dtype, rows, seed=0)
 

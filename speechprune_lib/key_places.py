@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import pandas as pd
 
 from .audio import WINDOW_SECONDS
 from .benchmarks import Example
-from .statistics import wilson
+from .summary import summarize
 
 COLUMNS = ("method", "options", "rate", "place", "questions", "accuracy", "low", "high", "evidence_recall")
 
@@ -41,16 +40,6 @@ def by_place(rows: pd.DataFrame, examples: Iterable[Example], place: Callable[[E
     if unknown := sorted(set(rows["example"]) - known.keys()):
         raise ValueError(f"no example {unknown[0]!r} ({len(unknown)} in all), expected those that the rows are about")
     places = {name: place(example) for name, example in known.items() if example.key_spans}
-    placed = rows[rows["example"].isin(places)]
-    groups = placed.assign(place=placed["example"].map(places)).groupby(
-        ["method", "options", "rate", "place"], dropna=False, sort=False
-    )
-    lines = [dict(zip(COLUMNS, key, strict=False)) | _line(group) for key, group in groups]
-    return pd.DataFrame(lines, columns=COLUMNS)
-
-
-def _line(group: pd.DataFrame) -> dict[str, Any]:
-    of_question = group.groupby("example")["correct"].mean()
-    low, high = wilson(round(float(of_question.sum())), len(of_question))
-    counted = {"questions": len(of_question), "accuracy": float(of_question.mean()), "low": low, "high": high}
-    return counted | {"evidence_recall": float(group["evidence_recall"].mean())}
+    of_row = rows["example"].map(places)
+    tables = [summarize(rows[of_row == name]).assign(place=name) for name in dict.fromkeys(places.values())]
+    return pd.concat(tables).rename(columns={"n": "questions"})[list(COLUMNS)].reset_index(drop=True)

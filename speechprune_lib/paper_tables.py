@@ -160,10 +160,10 @@ def what_matters(
     of_variant = {variant: lever for lever, variants in (levers or {}).items() for variant in variants}
     lines = []
     for name, mean in means.items():
-        plain = name.partition(":")[0]
-        against = plain if plain != name and plain in means else base
         if name == base:
             continue
+        plain = name.partition(":")[0]
+        against = plain if plain != name and plain in means else base
         found = paired_difference(mean, means[against])
         points = {"points": 100 * found.difference, "low": 100 * found.low, "high": 100 * found.high}
         of = {"lever": of_variant.get(name, ""), "variant": name, "against": against}

@@ -293,11 +293,19 @@ def _with_rate(summary: pd.DataFrame) -> Iterator[tuple[float, tuple[str, dict[s
     """Every curve with its label and look, and a small step aside, so that intervals do not hide each other."""
     groups = list(summary[summary["rate"].notna()].groupby(["method", "options"], sort=False))
     for place, ((method, options), lines) in enumerate(groups):
-        colour, marker = LOOKS.get(str(method), (PALETTE[9], "X"))
-        style = "-" if options == "{}" else "--"
-        look = {"color": colour, "marker": marker, "linestyle": style, "markersize": 5, "linewidth": 1.5}
-        named = label(_plain_name(str(method)), json.loads(options))
-        yield 0.008 * (place - (len(groups) - 1) / 2), (named, look, lines)
+        look = curve_look(str(method), str(options)) | {"linewidth": 1.5}
+        yield 0.008 * (place - (len(groups) - 1) / 2), (curve_name(str(method), str(options)), look, lines)
+
+
+def curve_name(method: str, options: str) -> str:
+    """Of a method's curve in a legend, with its options (JSON text, as in a summary)."""
+    return label(_plain_name(method), json.loads(options))
+
+
+def curve_look(method: str, options: str) -> dict[str, Any]:
+    """Colour and mark of the method, dashed where it has options."""
+    colour, marker = LOOKS.get(method, (PALETTE[9], "X"))
+    return {"color": colour, "marker": marker, "linestyle": "-" if options == "{}" else "--", "markersize": 5}
 
 
 def _references(axes: Axes, summary: pd.DataFrame, column: str) -> None:

@@ -5,7 +5,6 @@
 # pyright: reportGeneralTypeIssues=false
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,10 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from .conditions import label
-from .plots import LABELS, LOOKS, PALETTE, REFERENCES, house_figure
-
-UNNAMED = (PALETTE[9], "X")
+from .plots import PALETTE, REFERENCES, curve_look, curve_name, house_figure
 
 
 def what_matters(table: pd.DataFrame) -> Figure:
@@ -51,13 +47,11 @@ def recall_against_accuracy(summary: pd.DataFrame) -> Figure:
     shown = summary[summary["rate"].notna() & summary["evidence_recall"].notna()]
     with house_figure(4.4) as (figure, axes):
         for (method, options), lines in shown.groupby(["method", "options"], sort=False):
-            colour, marker = LOOKS.get(str(method), UNNAMED)
-            named = label(LABELS.get(str(method), str(method)), json.loads(str(options)))
-            curve = lines.sort_values("rate")
-            style = "-" if options == "{}" else "--"
-            axes.plot(curve["evidence_recall"], curve["accuracy"], style, color=colour, linewidth=1.2, label=named)
-            sizes = 20 + 110 * (1 - curve["rate"])
-            axes.scatter(curve["evidence_recall"], curve["accuracy"], s=sizes, color=colour, marker=marker, zorder=3)
+            look, curve = curve_look(str(method), str(options)), lines.sort_values("rate")
+            marks = {"color": look["color"], "marker": look.pop("marker"), "s": 20 + 110 * (1 - curve["rate"])}
+            named = curve_name(str(method), str(options))
+            axes.plot(curve["evidence_recall"], curve["accuracy"], linewidth=1.2, label=named, **look)
+            axes.scatter(curve["evidence_recall"], curve["accuracy"], zorder=3, **marks)
         axes.set(xlabel="key sentence kept", ylabel="answered correctly", xlim=(0, None), ylim=(0, None))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -74,7 +68,7 @@ def by_place(table: pd.DataFrame) -> Figure:
     with house_figure(5.4, rows=2, sharex=True) as (figure, (top, bottom)):
         groups = list(table.groupby(["method", "options"], sort=False))
         for index, ((method, options), group) in enumerate(groups):
-            named = label(LABELS.get(str(method), str(method)), json.loads(str(options)))
+            named = curve_name(str(method), str(options))
             lines = group.assign(at=[places.index(place) for place in group["place"]]).sort_values("at")
             look = _look(str(method), str(options))
             if lines["evidence_recall"].notna().any():
@@ -97,5 +91,4 @@ def _look(method: str, options: str) -> dict[str, Any]:
     if method in REFERENCES:
         marker = "osD^"[list(REFERENCES).index(method) % 4]
         return {"color": "0.3", "linestyle": REFERENCES[method], "marker": marker, "markersize": 5}
-    colour, marker = LOOKS.get(method, UNNAMED)
-    return {"color": colour, "linestyle": "-" if options == "{}" else "--", "marker": marker, "markersize": 5}
+    return curve_look(method, options)

@@ -5,7 +5,6 @@
 # pyright: reportGeneralTypeIssues=false
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 
@@ -14,8 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from .conditions import label
-from .plots import LABELS, LOOKS, OTHERS, PALETTE, house_figure
+from .plots import LOOKS, OTHERS, PALETTE, curve_name, house_figure
 
 ENCODER, PRUNER, LLM, REPLY = *OTHERS[:3], "black"
 """Stages are no methods, so none has a method's colour."""
@@ -154,7 +152,7 @@ def pareto(table: pd.DataFrame, best: pd.DataFrame) -> Figure:
             colour, marker = LOOKS.get(str(method)) or next(spare)
             style = "-" if options == "{}" else "--"
             errors = [lines["accuracy"] - lines["low"], lines["high"] - lines["accuracy"]]
-            named = label(LABELS.get(str(method), str(method)), json.loads(options))
+            named = curve_name(str(method), str(options))
             axes.errorbar(
                 lines["seconds"], lines["accuracy"], yerr=errors, color=colour, marker=marker, linestyle=style,
                 markersize=5, linewidth=1.2, elinewidth=0.6, label=named,

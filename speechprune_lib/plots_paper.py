@@ -5,7 +5,6 @@
 # pyright: reportGeneralTypeIssues=false
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,8 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from .conditions import label
-from .plots import LABELS, LOOKS, PALETTE, REFERENCES, house_figure
+from .plots import LABELS, LOOKS, PALETTE, REFERENCES, curve_look, curve_name, house_figure
 from .plots_answers import forest
 
 BLIND = {
@@ -148,11 +146,9 @@ def printed_gains(table: pd.DataFrame) -> Figure:
 
 def _curves(axes: Axes, summary: pd.DataFrame) -> None:
     for (method, options), lines in summary[summary["rate"].notna()].groupby(["method", "options"], sort=False):
-        colour, marker = LOOKS.get(str(method), (PALETTE[9], "X"))
-        named = label(LABELS.get(str(method), str(method)), json.loads(str(options)))
-        style = "-" if options == "{}" else "--"
-        axes.plot(lines["rate"], lines["accuracy"], style, color=colour, marker=marker, markersize=5, label=named)
-        axes.fill_between(lines["rate"], lines["low"], lines["high"], color=colour, alpha=0.15, linewidth=0)
+        look, named = curve_look(str(method), str(options)), curve_name(str(method), str(options))
+        axes.plot(lines["rate"], lines["accuracy"], label=named, **look)
+        axes.fill_between(lines["rate"], lines["low"], lines["high"], color=look["color"], alpha=0.15, linewidth=0)
     for method, style in REFERENCES.items():
         for value in summary[summary["method"] == method]["accuracy"].dropna():
             axes.axhline(value, color="0.25", linestyle=style, linewidth=1.1, label=LABELS[method], zorder=1)

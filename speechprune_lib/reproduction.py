@@ -26,6 +26,7 @@ from .paper import (
     PREFILL_GPU,
     REMARKS,
     TABLE_1_COST,
+    TABLE_1_RATES,
     Accuracy,
     printed_accuracy,
 )
@@ -192,7 +193,7 @@ EFFECTS: Sequence[tuple[str, str]] = (
 """Table I's comparisons: the first method, at a rate, with the second at the same rate or with what has none."""
 
 
-def directions(rows: pd.DataFrame, rates: Sequence[float] = (0.2, 0.4, 0.6, 0.8)) -> pd.DataFrame:
+def directions(rows: pd.DataFrame, rates: Sequence[float] = TABLE_1_RATES) -> pd.DataFrame:
     """Do the effects of Table I on SPIRAL point the same way in another model's rows on another benchmark?
 
     A line an effect and rate: the paper's points, ours with a 95 % interval over the questions (seeds averaged), and

@@ -28,7 +28,8 @@ def test_windows_and_edges(examples):
 
 def rows(examples, **fields):
     names = [one.id for one in examples]
-    return pd.DataFrame({"example": names, "method": "rap", "options": "{}", "rate": 0.2, "seed": 0} | fields)
+    asked = {"method": "rap", "options": "{}", "rate": 0.2, "seed": 0, "scoring": "letter", "answer": 0}
+    return pd.DataFrame({"example": names} | asked | {"tokens_total": 750, "tokens_kept": 600} | fields)
 
 
 def test_questions_are_counted_once_and_their_seeds_averaged(examples):

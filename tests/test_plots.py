@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -70,14 +71,19 @@ def png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_is_labelled_and_repeats(name):
-    figure = FIGURES[name]()
+def assert_labelled_and_repeats(draw: Callable[[], Figure]) -> None:
+    """Of every figure in the house's style."""
+    figure = draw()
     panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
     assert all(axes.get_ylabel() for axes in panels) and panels[-1].get_xlabel()
     assert figure.get_size_inches()[0] == plots.WIDTH_INCHES
     assert not plt.get_fignums()  # else a notebook would show it twice
-    assert png(figure) == png(FIGURES[name]())
+    assert png(figure) == png(draw())
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_labelled_and_repeats(name):
+    assert_labelled_and_repeats(FIGURES[name])
 
 
 def test_the_style_stays_inside():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-from test_plots import png, summary, texts
+from test_plots import assert_labelled_and_repeats, summary, texts
 
-from speechprune_lib import plots, plots_answers
+from speechprune_lib import plots_answers
 
 
 def matters() -> pd.DataFrame:
@@ -41,11 +40,7 @@ FIGURES = {
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_labelled_and_repeats(name: str) -> None:
-    figure = FIGURES[name]()
-    assert all(axes.get_ylabel() for axes in figure.axes) and figure.axes[-1].get_xlabel()
-    assert figure.get_size_inches()[0] == plots.WIDTH_INCHES
-    assert not plt.get_fignums()
-    assert png(figure) == png(FIGURES[name]())
+    assert_labelled_and_repeats(FIGURES[name])
 
 
 def test_what_matters_stands_in_the_tables_order() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
+from test_plots import png
 
 from speechprune_lib import plots, plots_tokens
 from speechprune_lib.neighbourhood import MEASURES, TokenMap
@@ -44,12 +42,6 @@ FIGURES = {
     "spectrogram": lambda: plots_tokens.spectrogram_timeline(noise(80, 2000), 0.01, {"rap": FIRST}, 25.0, KEY),
     "nearness": lambda: plots_tokens.nearness(summary(), {"distance": "1 - cosine", "silhouette": "silhouette"}),
 }
-
-
-def png(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("name", FIGURES)

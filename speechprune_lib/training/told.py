@@ -5,11 +5,13 @@ and `hear_N_*.card.json`, one a connector that `hear` tested.
 """
 
 # pandas declares unions that no use of a table narrows.
-# pyright: reportReturnType=false
+# pyright: reportReturnType=false, reportCallIssue=false, reportArgumentType=false
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -42,25 +44,34 @@ def hearing(folder: Path, measure: str = "smoothed") -> pd.DataFrame:
     the same), "frame_by_frame", or "frame_accuracy".
     """
     lines = {}
-    for file in sorted(folder.glob("hear_*.card.json")):
-        card = json.loads(file.read_text("utf8"))
-        groups = {name: group for name, group in card.items() if isinstance(group, dict) and "words" in group}
+    for connector, groups in _tested(folder):
         of_group = {GROUPS.get(name, name): group.get(measure) for name, group in groups.items()}
-        name = " ".join(file.name.removesuffix(".card.json").split("_")[2:])
-        lines[name] = {group: None if share is None else round(100 * share, 1) for group, share in of_group.items()}
+        lines[connector] = {
+            group: None if share is None else round(100 * share, 1) for group, share in of_group.items()
+        }
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("connector")
 
 
 def coverage(folder: Path) -> pd.DataFrame:
     """Content words of the development recordings by how often training spoke them: their share, and how many are heard, per cent."""
-    tables = {}
+    tables = {
+        (connector, name): (100 * pd.DataFrame(group["content_words"]).set_index("spoken_at_least")).round(1)
+        for connector, groups in _tested(folder)
+        for name, group in groups.items()
+        if "content_words" in group
+    }
+    return pd.concat(tables, names=["connector", "recordings"])[["share", "heard"]]
+
+
+def _tested(folder: Path) -> Iterator[tuple[str, dict[str, dict[str, Any]]]]:
+    """Every connector that `hear` tested, by its card's name, with what it found in each group of voices."""
     for file in sorted(folder.glob("hear_*.card.json")):
-        for name, group in json.loads(file.read_text("utf8")).items():
-            if isinstance(group, dict) and "content_words" in group:
-                words = pd.DataFrame(group["content_words"]).set_index("spoken_at_least")
-                connector = " ".join(file.name.removesuffix(".card.json").split("_")[2:])
-                tables[connector, name] = (100 * words[["share", "heard"]]).round(1)
-    return pd.concat(tables, names=["connector", "recordings"])
+        card = json.loads(file.read_text("utf8"))
+        _, _, *name = file.name.removesuffix(".card.json").split("_")
+        yield (
+            " ".join(name),
+            {group: found for group, found in card.items() if isinstance(found, dict) and "words" in found},
+        )
 
 
 def _existing(path: Path) -> Path:
