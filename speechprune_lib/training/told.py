@@ -1,7 +1,7 @@
 """What the training wrote down, as tables that the book shows: sittings, learning curves, and how well it hears.
 
-An exported model's folder holds `sittings.json`, kept by hand; `align_N_curve.jsonl` and `tune_N_curve.jsonl`, one a run;
-and `hear_N_*.card.json`, one a connector that `hear` tested.
+An exported model's folder holds `sittings.json`, kept by hand; `align_N_curve.jsonl` and `tune_N_curve.jsonl`, one a run,
+the newest as `export` leaves it, without a number; and `hear_N_*.card.json`, one a connector that `hear` tested.
 """
 
 # pandas declares unions that no use of a table narrows.
@@ -32,8 +32,9 @@ def curves(folder: Path) -> pd.DataFrame:
         raise FileNotFoundError(f"{folder} holds no *_curve.jsonl, expected an exported model's folder")
     tables = []
     for file in found:
-        stage, run, _ = file.stem.split("_")
-        tables.append(pd.read_json(file, lines=True).assign(stage=stage, run=int(run)))
+        stage, *run = file.stem.removesuffix("_curve").split("_")
+        number = int(run[0]) if run else 1 + len(list(folder.glob(f"{stage}_*_curve.jsonl")))
+        tables.append(pd.read_json(file, lines=True).assign(stage=stage, run=number))
     return pd.concat(tables, ignore_index=True)
 
 

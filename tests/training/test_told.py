@@ -29,6 +29,13 @@ def test_curves_know_their_stage_and_run(folder: Path) -> None:
     assert found == [["align", 1, 50, 0.4], ["align", 1, 100, 0.5], ["tune", 2, 60, 2.0]]
 
 
+def test_what_export_leaves_is_the_newest_run(folder: Path) -> None:
+    (folder / "tune_curve.jsonl").write_text('{"step": 90, "held_out": 1.5}\n')
+    (folder / "tune_1_curve.jsonl").write_text('{"step": 30, "held_out": 2.5}\n')
+    found = told.curves(folder).query("stage == 'tune'")
+    assert dict(zip(found["run"], found["step"], strict=True)) == {1: 30, 2: 60, 3: 90}
+
+
 def test_hearing_is_in_per_cent_by_group(folder: Path) -> None:
     assert told.hearing(folder).loc["after an hour"].to_dict() == {
         "the training's voices": 25.0,
