@@ -22,7 +22,6 @@ from .paired import paired_difference
 from .paper import (
     FIGURE_3_RATES,
     TABLE_1_ACCURACY,
-    TABLE_1_RATES,
     TABLE_2_ACCURACY,
     TABLE_2_BENCHMARKS,
     printed_accuracy,
@@ -125,13 +124,6 @@ def of_figure_3(summary: pd.DataFrame) -> pd.DataFrame:
     """Those lines of a summary that Fig. 3 shows: the phases alone and both as the paper has them, and everything."""
     shown = summary["method"].isin([*PHASES, "everything"]) & (summary["options"] == "{}")
     return summary[shown].reset_index(drop=True)
-
-
-def of_table_1(summary: pd.DataFrame) -> pd.DataFrame:
-    """Those lines of a summary that Table I shows, at its rates, and what has no rate: no audio, everything, the transcript."""
-    methods = {one.method for one in TABLE_1_ACCURACY}
-    at = summary["rate"].isin(TABLE_1_RATES) & summary["method"].isin(methods)
-    return summary[(at | summary["rate"].isna()) & (summary["options"] == "{}")].reset_index(drop=True)
 
 
 def what_matters(

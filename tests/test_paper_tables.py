@@ -15,7 +15,6 @@ from speechprune_lib.paper_tables import (
     figure_3,
     gains,
     of_figure_3,
-    of_table_1,
     table_1,
     table_2,
     what_matters,
@@ -70,15 +69,6 @@ def test_fig_3_as_lines_of_a_summary(folder: Path) -> None:
     assert table.loc[("phase1", 0.5), ["accuracy", "read off"]].tolist() == [0.55, True]
     ours = of_figure_3(committed_runs(folder)["mini"].summary())
     assert set(ours["method"]) == {"everything", "phase1", "speechprune"}
-
-
-def test_what_table_1_shows_of_a_summary(folder: Path) -> None:
-    summary = committed_runs(folder)["mini"].summary()
-    more = summary[summary["method"] == "speechprune"].iloc[0]
-    others = [more.to_dict() | change for change in ({"rate": 0.3}, {"options": '{"match": "max"}'})]
-    shown = of_table_1(pd.concat([summary, pd.DataFrame(others)], ignore_index=True))
-    assert set(shown["method"]) == {"original", "everything", "rap", "speechprune"}  # no phase alone
-    assert len(shown) == 4
 
 
 def answers(method: str, rate: float, right: str, options: str = "{}", seed: int = 0) -> list[dict]:
