@@ -26,8 +26,10 @@ from .evaluation.progress import JsonProgress, LiveProgress, PlainProgress, Prog
 from .evaluation.ray_engine import RayEngine
 from .models import MODELS, load_model, model_name
 from .models.base import Scoring
+from .results import read_card
 from .store import AboutStale, ResultStore
 from .summary import hard, pace, readable, summarize
+from .summary_files import Table, write_summary
 
 METHODS_BY_DEFAULT = "no-audio,original,everything,rap,rac,speechprune,phase1,phase2,transcript"
 RATES_BY_DEFAULT = "0.2,0.4,0.6,0.8"
@@ -85,6 +87,12 @@ def evaluate_command(
     engine: Annotated[str, typer.Option(help="serial, or ray: many GPUs or computers")] = "serial",
     workers: Annotated[int | None, typer.Option(min=1, help="of ray; default: one a GPU, or one a CPU")] = None,
     batch: Annotated[int, typer.Option(min=1, help="prompts in one pass of the model")] = 1,
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            help="file of the tables with the run's card: to publish where a benchmark's questions may not be"
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="progress and tables as JSON lines on stdout")] = False,
 ) -> None:
     """Ask a benchmark's questions under every method, rate and seed; goes on where it was stopped.
@@ -116,8 +124,11 @@ def evaluate_command(
                     asked.options,
                 )
                 exported = store.export_jsonl(store.path.with_suffix(".jsonl"))
-        for title, table, beneath in _tables(rows, examples[:limit], asked, answering.card.model):
+        tables = list(_tables(rows, examples[:limit], asked, answering.card.model))
+        for title, table, beneath in tables:
             _tell_table(title, table, beneath, as_json)
+        if summary is not None:
+            write_summary(summary, read_card(exported), (Table.of(*table) for table in tables))
     typer.echo(f"{exported}: {len(rows)} answers{_paced(rows)}", err=True)
     if failed:
         typer.echo(f"speechprune: {failed}", err=True)

@@ -13,6 +13,8 @@ from speechprune_lib import benchmarks, cli
 from speechprune_lib.models import MODELS
 from speechprune_lib.results import read_card, read_rows
 from speechprune_lib.store import ResultStore
+from speechprune_lib.summary import readable
+from speechprune_lib.summary_files import read_summary
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +66,16 @@ def test_what_needs_no_recording_is_asked_without_it(tmp_path, monkeypatch, eval
     assert len(read_rows(out / "fake_noise_test.jsonl")) == 4
     refused = evaluate("--methods", "no-audio,original")
     assert refused.exit_code != 0 and "no recording at talk.wav" in refused.output
+
+
+def test_its_tables_are_published_without_a_question(evaluate, out, tmp_path):
+    path = tmp_path / "summary.json"
+    done = evaluate("--methods", "no-audio,original", "--limit", 2, "--summary", path)
+    assert done.exit_code == 0, done.output
+    read, (table,) = read_summary(path), read_summary(path).tables
+    assert read.card == read_card(out / "fake_noise_test.jsonl")
+    assert readable(table.summary()).to_string() + f"\n{table.beneath}" in done.stdout
+    assert not any(example.id in path.read_text() for example in make_examples(tmp_path, 2))
 
 
 def test_it_goes_on_where_it_stopped(evaluate, out, fake):
