@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from speechprune_lib.training.corpus import Corpus
 from speechprune_lib.training.sound import CODECS, coded, coloured, recorded
 from speechprune_lib.training.speak import Said, _speak_shard
 from speechprune_lib.training.voices import GROUPS, VOICES, Drawn, draw
+
+HELD_OUT_CAST = Path(__file__).resolve().parents[2] / "data" / "training" / "held_out_voices.json"
 
 PASSAGES = """# meeting | the roof
 A: Who ordered slates? We agreed on tin.
@@ -114,6 +117,12 @@ def test_voices_speak_by_their_shares_and_the_held_out_ones_never():
     assert len({engine for engine, _ in VOICES}) >= 3 and len(VOICES) >= 8
     for voice, share in VOICES.items():
         assert drawn[voice] / total == pytest.approx(share / sum(VOICES.values()), abs=0.02)
+
+
+def test_the_held_out_cast_is_of_the_held_out_voices_and_enough_for_spiral():
+    cast = speaking.read_cast(HELD_OUT_CAST)
+    assert {(one.engine, one.voice) for one in cast} == {*GROUPS["kal16"], *GROUPS["joe"]}
+    assert len(set(cast)) == len(cast) >= 5  # a meeting of SPIRAL has up to five speakers
 
 
 @pytest.mark.parametrize("codec", CODECS)
