@@ -92,6 +92,12 @@ PRESETS: Mapping[str, Preset] = {
         (0.2,),
         split="open",
     ),
+    "long": Preset(
+        "Recordings of minutes",
+        (*CONTEXT, "rap", "rac", "speechprune"),
+        (0.2,),
+        split="long",
+    ),
     "ablations": Preset(
         "What matters, by how much",
         (*CONTEXT, *(method for methods in ABLATIONS.values() for method in methods)),

@@ -118,7 +118,7 @@ def hear(
     groups: Annotated[str, typer.Option(help="comma-separated, of voices")] = ",".join(GROUPS),
 ) -> None:
     """Test the connector on unseen text: in the training's voices, in a held-out voice, by a held-out engine; and on
-    SPIRAL-mini's development recordings."""
+    SPIRAL-mini's development recordings, there also by how often WORK's training speech, if it is there, has each word."""
     asked = groups.split(",")
     if unknown := set(asked) - set(GROUPS):
         raise typer.BadParameter(f"no group {', '.join(sorted(unknown))}, expected some of {', '.join(GROUPS)}")
@@ -134,8 +134,8 @@ def hear(
         heard[group] = hearing(corpus, projector, tokenizer, device)
     development = load_benchmark("spiral-mini", split="dev")
     read = read_examples(development, encoder, projector, tokenizer, device)
-    words = coverage(read, spoken_words(Corpus(work / "speech")))
-    heard["spiral-mini dev"] = summary(read) | {"content_words": words}
+    spoken = spoken_words(Corpus(work / "speech"))
+    heard["spiral-mini dev"] = summary(read) | ({"content_words": coverage(read, spoken)} if spoken else {})
     for group, facts in heard.items():
         typer.echo(f"{group}: {json.dumps(facts)}")
     _card(work, "hear" if model is None else f"hear-{model.name}", began, heard)

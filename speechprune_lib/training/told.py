@@ -1,7 +1,7 @@
 """What the training wrote down, as tables that the book shows: sittings, learning curves, and how well it hears.
 
 An exported model's folder holds `sittings.json`, kept by hand; `align_N_curve.jsonl` and `tune_N_curve.jsonl`, one a run,
-the newest as `export` leaves it, without a number; and `hear_N_*.card.json`, one a connector that `hear` tested.
+the newest as `export` leaves it, without a number; and `hear_N_*.card.json`, one a run of `hear` on the connector that the rest of the name tells.
 """
 
 # pandas declares unions that no use of a table narrows.
@@ -9,7 +9,6 @@ the newest as `export` leaves it, without a number; and `hear_N_*.card.json`, on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ def hearing(folder: Path, measure: str = "smoothed") -> pd.DataFrame:
     the same), "frame_by_frame", or "frame_accuracy".
     """
     lines = {}
-    for connector, groups in _tested(folder):
+    for connector, groups in _tested(folder).items():
         of_group = {GROUPS.get(name, name): group.get(measure) for name, group in groups.items()}
         lines[connector] = {
             group: None if share is None else round(100 * share, 1) for group, share in of_group.items()
@@ -57,22 +56,26 @@ def coverage(folder: Path) -> pd.DataFrame:
     """Content words of the development recordings by how often training spoke them: their share, and how many are heard, per cent."""
     tables = {
         (connector, name): (100 * pd.DataFrame(group["content_words"]).set_index("spoken_at_least")).round(1)
-        for connector, groups in _tested(folder)
+        for connector, groups in _tested(folder).items()
         for name, group in groups.items()
         if "content_words" in group
     }
     return pd.concat(tables, names=["connector", "recordings"])[["share", "heard"]]
 
 
-def _tested(folder: Path) -> Iterator[tuple[str, dict[str, dict[str, Any]]]]:
-    """Every connector that `hear` tested, by its card's name, with what it found in each group of voices."""
+def _tested(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """Every connector that `hear` tested, by its cards' name, with what was found in each group of voices.
+
+    Where it was tested more than once, the last finding counts, and what only an earlier one has stays.
+    """
+    tested: dict[str, dict[str, dict[str, Any]]] = {}
     for file in sorted(folder.glob("hear_*.card.json")):
-        card = json.loads(file.read_text("utf8"))
         _, _, *name = file.name.removesuffix(".card.json").split("_")
-        yield (
-            " ".join(name),
-            {group: found for group, found in card.items() if isinstance(found, dict) and "words" in found},
-        )
+        groups = tested.setdefault(" ".join(name), {})
+        for group, found in json.loads(file.read_text("utf8")).items():
+            if isinstance(found, dict) and "words" in found:
+                groups.setdefault(group, {}).update(found)
+    return tested
 
 
 def _existing(path: Path) -> Path:

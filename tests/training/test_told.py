@@ -45,6 +45,17 @@ def test_hearing_is_in_per_cent_by_group(folder: Path) -> None:
     assert told.coverage(folder).loc[("after an hour", "spiral-mini dev", 0)].tolist() == [20.0, 50.0]
 
 
+def test_a_connector_that_is_tested_again_has_one_line(folder: Path) -> None:
+    again = {"joe": {"words": 10, "smoothed": 0.3}, "spiral-mini dev": {"words": 10, "smoothed": 0.2}}
+    (folder / "hear_2_after_an_hour.card.json").write_text(json.dumps(again))
+    assert told.hearing(folder).loc["after an hour"].to_dict() == {
+        "the training's voices": 25.0,
+        "spiral-mini dev": 20.0,
+        "held-out engine": 30.0,
+    }
+    assert told.coverage(folder).loc[("after an hour", "spiral-mini dev", 0)].tolist() == [20.0, 50.0]
+
+
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no sittings.json in"):
         told.sittings(tmp_path)
