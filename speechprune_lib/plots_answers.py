@@ -17,23 +17,32 @@ from .plots import PALETTE, REFERENCES, curve_look, curve_name, house_figure
 
 
 def what_matters(table: pd.DataFrame) -> Figure:
-    """A line a variant: points above or below what it varies, with its 95 % interval.
+    """A line a variant: points above or below what it varies, with its 95 % interval; filled where Holm's p is below 5 %.
 
     table: as of `paper_tables.what_matters`.
     """
     names = [f"{line.lever}: {line.variant}" if line.lever else f"{line.variant}" for line in table.itertuples()]
-    return forest(names, table, "points", "variant", "percentage points over what it varies")
+    told = [float(p) < 0.05 for p in table["p (Holm)"]]
+    return forest(names, table, "points", "variant", "percentage points over what it varies", told)
 
 
-def forest(names: Sequence[str], table: pd.DataFrame, column: str, ylabel: str, xlabel: str) -> Figure:
-    """A row a name, which stands over its interval: names of variants are too long for the margin."""
-    with house_figure(1.1 + 0.48 * max(1, len(table))) as (figure, axes):
+def forest(
+    names: Sequence[str], table: pd.DataFrame, column: str, ylabel: str, xlabel: str, filled: Sequence[bool] = ()
+) -> Figure:
+    """A row a name, which stands over its interval: names of variants are too long for the margin.
+
+    filled: whose marks are; all if none are given.
+    """
+    with house_figure(1.1 + 0.42 * max(1, len(table))) as (figure, axes):
         rows = np.arange(len(table))
         errors = [table[column] - table["low"], table["high"] - table[column]]
-        axes.errorbar(table[column], rows, xerr=errors, fmt="o", color=PALETTE[0], markersize=5, capsize=2)
         axes.axvline(0, color="0.25", linestyle="--", linewidth=1.1)
+        axes.errorbar(table[column], rows, xerr=errors, fmt="none", color=PALETTE[0], capsize=2)
+        faces = [PALETTE[0] if full else "white" for full in filled or [True] * len(table)]
+        axes.scatter(table[column], rows, s=26, c=faces, edgecolors=PALETTE[0], zorder=3)
         for row, name in enumerate(names):
-            axes.text(0.015, row - 0.22, name, transform=axes.get_yaxis_transform(), va="bottom", fontsize=8)
+            text = axes.text(0.015, row - 0.22, name, transform=axes.get_yaxis_transform(), va="bottom", fontsize=8)
+            text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.8})
         axes.set(yticks=[], ylim=(max(1, len(table)) - 0.6, -0.75), ylabel=ylabel, xlabel=xlabel)
     return figure
 

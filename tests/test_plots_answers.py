@@ -16,6 +16,7 @@ def matters() -> pd.DataFrame:
         "points": [9.0, -1.0],
         "low": [2.0, -6.0],
         "high": [16.0, 4.0],
+        "p (Holm)": [0.02, 0.8],
     }
     return pd.DataFrame(lines)
 
@@ -43,10 +44,13 @@ def test_every_figure_is_labelled_and_repeats(name: str) -> None:
     assert_labelled_and_repeats(FIGURES[name])
 
 
-def test_what_matters_stands_in_the_tables_order() -> None:
+def test_what_matters_stands_in_the_tables_order_and_fills_what_is_told() -> None:
     (axes,) = FIGURES["what matters"]().axes
     assert [text.get_text() for text in axes.texts] == ["nearest words: speechprune:match=max", "rap"]
-    assert axes.lines[0].get_xdata() == pytest.approx([9.0, -1.0])
+    marks = axes.collections[-1]
+    assert marks.get_offsets()[:, 0].tolist() == pytest.approx([9.0, -1.0])
+    told, untold = marks.get_facecolors()
+    assert tuple(told) != (1, 1, 1, 1) == tuple(untold)
 
 
 def test_recall_and_accuracy_are_the_summarys() -> None:
