@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +56,46 @@ def read_scripts(texts: Path, failed: Failed) -> dict[str, dict]:
 def spiral_scripts(annotations: Path) -> Iterator[dict]:
     """The lines of SPIRAL's released annotations as scripts of one split, "test"; what they lack fails when it is read.
 
-    Raises FileNotFoundError, and ValueError for lines that are not JSON.
+    Their `transcript` and their recordings' `sentences` are the same words, cut differently: here the turns are cut as
+    the recordings are, with the one to three sentences that the annotations call the key as one. Raises
+    FileNotFoundError, and ValueError for lines that are not JSON.
     """
     failed: Failed = {}
     for _, line in _objects(annotations, failed):
-        yield {"split": "test"} | {name: line[name] for name in SCRIPT_FIELDS if name in line}
+        yield {"split": "test"} | {name: line[name] for name in SCRIPT_FIELDS if name in line} | _cut_as_recorded(line)
     if failed:
         raise ValueError(f"{annotations.parent} holds broken lines ({failed}): fetch the annotations again")
+
+
+def _cut_as_recorded(line: dict) -> dict:
+    """`transcript` and `original_key_sentence` by the recording's sentences; empty where they do not tell.
+
+    Of a key that two speakers share, it is what the one says to whom the annotations give it.
+    """
+    try:
+        sentences, key = line["audio_data"]["combined"]["sentences"], line["audio_data"]["key_sentences"]
+        first, stop = key["indices"]
+        cut = [*sentences[:first], " ".join(sentences[first:stop]), *sentences[stop:]]
+        turns = [(turn["speaker"], pieces) for turn, pieces in _dealt(line["transcript"], cut)]
+        (said, *_) = [pieces[first] for speaker, pieces in turns if speaker == key["speaker"] and first in pieces]
+    except (KeyError, TypeError, ValueError):
+        return {}
+    transcript = [{"speaker": speaker, "text": list(pieces.values())} for speaker, pieces in turns]
+    return {"transcript": transcript, "original_key_sentence": said}
+
+
+def _dealt(transcript: list[dict], sentences: list[str]) -> Iterator[tuple[dict, dict[int, str]]]:
+    """Every turn with its share of the sentences, by their number: as many words as it has.
+
+    Raises ValueError unless turns and sentences are the same words.
+    """
+    words = [(number, word) for number, sentence in enumerate(sentences) for word in sentence.split()]
+    if [word for _, word in words] != " ".join(" ".join(turn["text"]) for turn in transcript).split():
+        raise ValueError("the turns and the sentences are other words")
+    rest = iter(words)
+    for turn in transcript:
+        own = islice(rest, len(" ".join(turn["text"]).split()))
+        yield turn, {number: " ".join(word for _, word in piece) for number, piece in groupby(own, itemgetter(0))}
 
 
 def further_questions(texts: Path, scripts: dict[str, dict], failed: Failed) -> dict[str, list[dict]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...packages import needed
+
 QUIET = 0.02
 """Share of the peak below which the edges of a sentence count as silence."""
 
@@ -20,6 +22,19 @@ class Speech:
     samples: np.ndarray
     rate_hz: int
     words: tuple[tuple[str, float, float], ...]
+
+
+def plain(text: str, engine: str) -> str:
+    """The text for an engine that reads ASCII: "—" as "-", "é" as "e", "€" as "EUR", its words still the words of the text.
+
+    Raises ValueError naming the engine for a word of which nothing is left.
+    """
+    if text.isascii():
+        return text
+    said = [needed("anyascii", f"{engine} on text beyond ASCII", "synthesis").anyascii(word) for word in text.split()]
+    if any(len(word.split()) != 1 for word in said):
+        raise ValueError(f"{engine} speaks plain ASCII, got {text!r}: write it without signs that are no words")
+    return " ".join(said)
 
 
 def as_one(text: str, samples: np.ndarray, rate_hz: int) -> Speech:

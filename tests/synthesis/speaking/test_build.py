@@ -230,6 +230,24 @@ def test_spirals_annotations_become_scripts(tmp_path):
     del released["split"]
     (tmp_path / "data.jsonl").write_text(json.dumps(released) + "\n")
     assert list(spiral_scripts(tmp_path / "data.jsonl")) == [ITEM]
+    sentences = ["We meet", "at noon. The key is", "under the mat.", "Thank you, näive friend.", "Goodbye."]
+
+    def script(*indices, speaker="spk_1"):
+        key = {"speaker": speaker, "indices": indices}
+        recorded = released | {"audio_data": {"key_sentences": key, "combined": {"sentences": sentences}}}
+        (tmp_path / "data.jsonl").write_text(json.dumps(recorded) + "\n")
+        (one,) = spiral_scripts(tmp_path / "data.jsonl")
+        return one["original_key_sentence"], [turn["text"] for turn in one["transcript"]]
+
+    rest = [["Thank you, näive friend."], ["Goodbye."]]
+    assert script(1, 3) == (
+        "at noon. The key is under the mat.",
+        [["We meet", "at noon. The key is under the mat."], *rest],
+    )
+    assert script(3, 4, speaker="spk_2") == ("Thank you, näive friend.", [sentences[:3], *rest])
+    assert script(2, 4, speaker="spk_2")[0] == "Thank you, näive friend."  # two speakers say it: each their own
+    sentences[0] = "They meet"
+    assert script(2, 3)[0] == ITEM["original_key_sentence"]  # other words than the turns': left as it is
     (tmp_path / "data.jsonl").write_text(json.dumps(released)[:80])
     with pytest.raises(ValueError, match="fetch the annotations again"):
         list(spiral_scripts(tmp_path / "data.jsonl"))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from speechprune_lib.synthesis.speaking.engines import ENGINES, engine, espeak, festival, flite, piper, styletts2
-from speechprune_lib.synthesis.speaking.speech import as_one
+from speechprune_lib.synthesis.speaking.speech import as_one, plain
 from speechprune_lib.synthesis.speaking.voices import CAST, read_cast
 
 
@@ -98,8 +98,20 @@ def test_festival_names_what_it_cannot_do():
         festival.say("Hello", "jane")
     with pytest.raises(ValueError, match="slt-hts speaks at its own pace, got stretch 1.2"):
         festival.say("Hello", "slt-hts", 1.2)
-    with pytest.raises(ValueError, match="plain ASCII"):
-        festival.say("Hällo", "kal")
+    with pytest.raises(ValueError, match="Festival speaks plain ASCII"):
+        festival.say("Hello \u2060", "kal")
+
+
+def test_ascii_engines_read_what_is_beyond_as_it_is_spelled():
+    text = "“Too late—so,” said José, for 5…"
+    assert plain(text, "flite") == '"Too late-so," said Jose, for 5...'
+    assert plain("Too late.", "flite") == "Too late."
+
+
+@pytest.mark.skipif(find_library("flite") is None, reason="no flite")
+def test_flite_times_the_words_as_they_are_written():
+    text = "“Too late—so,” said José."
+    assert [word for word, _, _ in flite.say(text, "slt").words] == text.split()
 
 
 @pytest.fixture

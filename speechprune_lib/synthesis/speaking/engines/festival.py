@@ -13,7 +13,7 @@ from pathlib import Path
 
 import soundfile
 
-from ..speech import Speech
+from ..speech import Speech, plain
 
 VOICES = {
     "kal": ("voice_kal_diphone", "festvox-kallpc16k"),
@@ -35,11 +35,10 @@ def say(text: str, voice: str, stretch: float = 1.0) -> Speech:
         raise ValueError(f"unknown Festival voice {voice!r}, expected one of {', '.join(VOICES)}")
     if stretch != 1.0 and voice in UNSTRETCHED:
         raise ValueError(f"Festival's {voice} speaks at its own pace, got stretch {stretch}: leave it at 1")
-    if not text.isascii():
-        raise ValueError(f"Festival speaks plain ASCII, got {text!r}: write it without accents and typographic signs")
+    spoken = plain(text, "Festival")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "said.wav"
-        lines = _ask(f"(speechprune_say {VOICES[voice][0]} {stretch} {_quoted(text)} {_quoted(str(out))})")
+        lines = _ask(f"(speechprune_say {VOICES[voice][0]} {stretch} {_quoted(spoken)} {_quoted(str(out))})")
         if not out.exists():
             raise ValueError(
                 f"Festival cannot say {text!r} with {voice} (Debian: apt-get install {VOICES[voice][1]}); "

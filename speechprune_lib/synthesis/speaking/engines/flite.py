@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from ..speech import Speech
+from ..speech import Speech, plain
 
 VOICES = ("slt", "rms", "awb", "kal16")
 
@@ -76,9 +76,7 @@ def say(text: str, voice: str, stretch: float = 1.0) -> Speech:
     library, handle = _library(), _voice(voice)
     features = ctypes.cast(handle, ctypes.POINTER(_Voice)).contents.features
     library.feat_set_float(features, b"duration_stretch", stretch)
-    if not text.isascii():
-        raise ValueError(f"flite speaks plain ASCII, got {text!r}: write it without accents and typographic signs")
-    utterance = library.flite_synth_text(text.encode("ascii"), handle)
+    utterance = library.flite_synth_text(plain(text, "flite").encode("ascii"), handle)
     if not utterance:
         raise ValueError(f"flite cannot say {text!r}: write it out in plain words")
     try:
