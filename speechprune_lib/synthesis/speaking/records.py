@@ -57,7 +57,7 @@ def spiral_scripts(annotations: Path) -> Iterator[dict]:
     """The lines of SPIRAL's released annotations as scripts of one split, "test"; what they lack fails when it is read.
 
     Their `transcript` and their recordings' `sentences` are the same words, cut differently: here the turns are cut as
-    the recordings are, with the one to three sentences that the annotations call the key as one. Raises
+    the recordings are, with the one or two sentences that the annotations call the key as one. Raises
     FileNotFoundError, and ValueError for lines that are not JSON.
     """
     failed: Failed = {}
