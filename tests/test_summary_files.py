@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from answer_rows import CARD, row
@@ -9,10 +11,13 @@ from fake_model import make_examples
 
 from speechprune_lib.answers import ResultsError
 from speechprune_lib.blind import beside
+from speechprune_lib.models.mini.load import FOLDER, revision
 from speechprune_lib.results import read_rows
 from speechprune_lib.store import ResultStore
 from speechprune_lib.summary import readable, summarize
 from speechprune_lib.summary_files import Table, read_summary, write_summary
+
+SUMMARIES = Path(__file__).resolve().parents[1] / "data" / "results" / "summaries"
 
 
 @pytest.fixture
@@ -45,3 +50,12 @@ def test_a_broken_file_is_named(tmp_path):
     path.write_text('{"card": {}}')
     with pytest.raises(ResultsError, match="summary.json: no summary of a run"):
         read_summary(path)
+
+
+def test_the_committed_summaries_are_of_the_committed_model():
+    found = sorted(SUMMARIES.glob("*.json"))
+    assert found
+    for path in found:
+        read = read_summary(path)
+        assert read.card.model_revision == revision(FOLDER), f"{path.name} is of another model: make it again"
+        assert all(table.summary()["n"].nunique() == 1 for table in read.tables)

@@ -14,7 +14,8 @@ QUIET = 0.02
 
 @dataclass(frozen=True)
 class Speech:
-    """Mono float32 samples in [-1, 1] at `rate_hz`, and (word, start, end) in seconds for every word of the text.
+    """Mono float32 samples in [-1, 1] at `rate_hz`, and (word, start, end) in seconds for every word of the text;
+    a sign that stands alone, such as a dash, is none to most engines (`is_said`).
 
     An engine that does not tell when its words begin has a single entry for the whole text (`as_one`).
     """
@@ -22,6 +23,11 @@ class Speech:
     samples: np.ndarray
     rate_hz: int
     words: tuple[tuple[str, float, float], ...]
+
+
+def is_said(word: str) -> bool:
+    """Whether a piece of a text has a letter or a digit to be said."""
+    return any(character.isalnum() for character in word)
 
 
 def plain(text: str, engine: str) -> str:

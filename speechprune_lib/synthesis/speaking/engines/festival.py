@@ -13,7 +13,7 @@ from pathlib import Path
 
 import soundfile
 
-from ..speech import Speech, plain
+from ..speech import Speech, is_said, plain
 
 VOICES = {
     "kal": ("voice_kal_diphone", "festvox-kallpc16k"),
@@ -103,9 +103,9 @@ def _word_times(text: str, lines: list[str]) -> list[tuple[str, float, float]]:
         kind, *facts = line.split()[:4] or [""]
         if kind == "word" and float(facts[2]) > float(facts[1]):  # punctuation is a word of no length
             said.setdefault(int(facts[0]), []).append((float(facts[1]), float(facts[2])))
-    words = text.split()
-    if [*said] != [*range(len(words))]:
+    words = {place: word for place, word in enumerate(text.split()) if is_said(word)}
+    if [*said] != [*words]:
         raise ValueError(
             f"Festival says {len(said)} of the {len(words)} words of {text!r}: write it out in plain words"
         )
-    return [(word, said[i][0][0], said[i][-1][1]) for i, word in enumerate(words)]
+    return [(word, said[i][0][0], said[i][-1][1]) for i, word in words.items()]

@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from ..speech import Speech, plain
+from ..speech import Speech, is_said, plain
 
 VOICES = ("slt", "rms", "awb", "kal16")
 
@@ -98,8 +98,11 @@ def _word_times(library: ctypes.CDLL, utterance: int, text: str) -> list[tuple[s
         times.append((library.ffeature_float(item, _FIRST), library.ffeature_float(item, _LAST)))
         item = library.item_next(item)
     words = text.split()
-    if len(times) != len(words) or any(end <= start for start, end in times):
+    if len(times) != len(words):
         raise ValueError(
             f"flite reports {len(times)} words for the {len(words)} of {text!r}: write it out in plain words"
         )
-    return [(word, start, end) for word, (start, end) in zip(words, times, strict=True)]
+    said = [(word, start, end) for word, (start, end) in zip(words, times, strict=True) if is_said(word)]
+    if silent := [word for word, start, end in said if end <= start]:
+        raise ValueError(f"flite leaves {silent[0]!r} of {text!r} unsaid: write it out in plain words")
+    return said
