@@ -94,7 +94,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "long": Preset(
         "Recordings of minutes",
-        (*CONTEXT, "rap", "rac", "speechprune"),
+        (*CONTEXT, "speechprune"),
         (0.2,),
         split="long",
     ),

@@ -43,7 +43,7 @@ def address(site: Path) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # closed before another module's: Playwright has one at a time
 def browser() -> Iterator[Any]:
     with open_browser() as opened:
         yield opened
