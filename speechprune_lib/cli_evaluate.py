@@ -128,7 +128,7 @@ def evaluate_command(
         for title, table, beneath in tables:
             _tell_table(title, table, beneath, as_json)
         if summary is not None:
-            write_summary(summary, read_card(exported), (Table.of(*table) for table in tables))
+            write_summary(summary, read_card(exported), (Table.of(*table) for table in tables), pace(rows))
     typer.echo(f"{exported}: {len(rows)} answers{_paced(rows)}", err=True)
     if failed:
         typer.echo(f"speechprune: {failed}", err=True)

@@ -14,6 +14,7 @@ from .answers import ResultsError
 from .complaints import first_complaint
 from .files import write_whole
 from .provenance import RunCard
+from .summary import Pace
 
 Value = str | int | float | None
 
@@ -40,16 +41,17 @@ class Table(BaseModel):
 
 
 class SummaryFile(BaseModel):
-    """card: of the run whose answers were counted. tables: at least one."""
+    """card: of the run whose answers were counted. tables: at least one. pace: at which they were made, where it is known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     card: RunCard
     tables: tuple[Table, ...]
+    pace: Pace | None = None
 
 
-def write_summary(path: Path, card: RunCard, tables: Iterable[Table]) -> None:
-    write_whole(path, SummaryFile(card=card, tables=tuple(tables)).model_dump_json(indent=1) + "\n")
+def write_summary(path: Path, card: RunCard, tables: Iterable[Table], pace: Pace | None = None) -> None:
+    write_whole(path, SummaryFile(card=card, tables=tuple(tables), pace=pace).model_dump_json(indent=1) + "\n")
 
 
 def read_summary(path: str | Path) -> SummaryFile:

@@ -14,7 +14,7 @@ from speechprune_lib.blind import beside
 from speechprune_lib.models.mini.load import FOLDER, revision
 from speechprune_lib.results import read_rows
 from speechprune_lib.store import ResultStore
-from speechprune_lib.summary import readable, summarize
+from speechprune_lib.summary import Pace, readable, summarize
 from speechprune_lib.summary_files import Table, read_summary, write_summary
 
 SUMMARIES = Path(__file__).resolve().parents[1] / "data" / "results" / "summaries"
@@ -32,9 +32,10 @@ def summary(tmp_path) -> pd.DataFrame:
 
 def test_what_is_written_is_read(tmp_path, summary):
     path = tmp_path / "deep" / "summary.json"
-    write_summary(path, CARD, [Table.of("by rate", summary, "2 questions"), Table.of("", summary.head(1), "")])
+    tables = [Table.of("by rate", summary, "2 questions"), Table.of("", summary.head(1), "")]
+    write_summary(path, CARD, tables, Pace(shared=0.5, unshared=0.125))
     read = read_summary(path)
-    assert read.card == CARD
+    assert (read.card, read.pace) == (CARD, Pace(shared=0.5, unshared=0.125))
     assert [(table.title, table.beneath, len(table.lines)) for table in read.tables] == [
         ("by rate", "2 questions", len(summary)),
         ("", "", 1),

@@ -90,12 +90,13 @@ def _dealt(transcript: list[dict], sentences: list[str]) -> Iterator[tuple[dict,
     Raises ValueError unless turns and sentences are the same words.
     """
     words = [(number, word) for number, sentence in enumerate(sentences) for word in sentence.split()]
-    if [word for _, word in words] != " ".join(" ".join(turn["text"]) for turn in transcript).split():
+    of_turn = [" ".join(turn["text"]).split() for turn in transcript]
+    if [word for _, word in words] != [word for own in of_turn for word in own]:
         raise ValueError("the turns and the sentences are other words")
     rest = iter(words)
-    for turn in transcript:
-        own = islice(rest, len(" ".join(turn["text"]).split()))
-        yield turn, {number: " ".join(word for _, word in piece) for number, piece in groupby(own, itemgetter(0))}
+    for turn, own in zip(transcript, of_turn, strict=True):
+        pieces = groupby(islice(rest, len(own)), itemgetter(0))
+        yield turn, {number: " ".join(word for _, word in piece) for number, piece in pieces}
 
 
 def further_questions(texts: Path, scripts: dict[str, dict], failed: Failed) -> dict[str, list[dict]]:
