@@ -140,9 +140,7 @@ def what_matters(
     all that the base was asked at); a variant that lacks one is left out. `low` and `high`: the 95 % interval over questions. `p (Holm)`: corrected
     for the table's comparisons. Raises ValueError if the base was not asked.
     """
-    known = {
-        (label(method, json.loads(options)), rate): right for (method, options, rate), right in rightness(rows).items()
-    }
+    known = _by_label(rows)
     asked = sorted({rate for name, rate in known if name == base and rate is not None})
     wanted = list(rates or asked)
     if not asked or not set(wanted) <= set(asked):
@@ -156,14 +154,39 @@ def what_matters(
             continue
         plain = name.partition(":")[0]
         against = plain if plain != name and plain in means else base
-        found = paired_difference(mean, means[against])
-        points = {"points": 100 * found.difference, "low": 100 * found.low, "high": 100 * found.high}
         of = {"lever": of_variant.get(name, ""), "variant": name, "against": against}
-        lines.append(of | points | {"p": found.p_value, "questions": found.items})
+        lines.append(of | _points(mean, means[against]))
     columns = ["lever", "variant", "against", "points", "low", "high", "p", "questions"]
     table = pd.DataFrame(lines, columns=columns).sort_values("points", ascending=False, kind="stable")
     corrected = multipletests(table["p"], method="holm")[1] if len(table) else []
     return table.assign(**{"p (Holm)": corrected}).reset_index(drop=True)
+
+
+def held_against(rows: pd.DataFrame, method: str, others: Sequence[str], rates: Sequence[float]) -> pd.DataFrame:
+    """By how many points a method beats each of the others (in the index), as `what_matters` counts them.
+
+    Raises ValueError for one that was not asked at all of the rates.
+    """
+    known = _by_label(rows)
+    means: dict[str, dict[str, float]] = {}
+    for name in (method, *others):
+        if (mean := _mean(known, name, rates)) is None:
+            raise ValueError(f"{name} was not asked at all of the rates {list(rates)}: evaluate it there too")
+        means[name] = mean
+    lines = {name: _points(means[method], means[name]) for name in others}
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("against")
+
+
+def _by_label(rows: pd.DataFrame) -> dict[tuple[str, float | None], dict[str, float]]:
+    """`rightness` by a method's name with its options, and the rate."""
+    named = rightness(rows).items()
+    return {(label(method, json.loads(options)), rate): right for (method, options, rate), right in named}
+
+
+def _points(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    found = paired_difference(first, second)
+    points = {"points": 100 * found.difference, "low": 100 * found.low, "high": 100 * found.high}
+    return points | {"p": found.p_value, "questions": found.items}
 
 
 def _mean(

@@ -14,6 +14,7 @@ from speechprune_lib.paper_tables import (
     NOT_RUN,
     figure_3,
     gains,
+    held_against,
     of_figure_3,
     table_1,
     table_2,
@@ -93,6 +94,10 @@ def test_what_matters_averages_rates_and_orders_by_points() -> None:
     assert table["questions"].tolist() == [20, 20]
     assert (table["p (Holm)"] >= table["p"]).all() and table["p (Holm)"][0] < 0.01
     assert table["low"][0] > 0 and table["high"][1] < 0
+    (held,) = held_against(rows, "speechprune:match=max", ["speechprune"], [0.2, 0.4]).to_dict("records")
+    assert held == {name: table[name][0] for name in ("points", "low", "high", "p", "questions")}
+    with pytest.raises(ValueError, match=r"phase1 was not asked at all of the rates .0.2, 0.4."):
+        held_against(rows, "speechprune:match=max", ["phase1"], [0.2, 0.4])
     at_one_rate = what_matters(rows, rates=[0.2])
     assert "phase1" in at_one_rate["variant"].tolist()
     with pytest.raises(ValueError, match="phase2 was asked at the rates .., expected some"):
