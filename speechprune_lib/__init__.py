@@ -16,58 +16,8 @@ with prune(model, processor, "Where did Laura leave her backpack?", keep=600):
     reply = model.generate(**inputs)
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from . import audio
-from .benchmarks import BENCHMARKS, Example, load_benchmark
-from .evaluation import evaluate, open_store
-from .evidence import evidence_recall, kept_evidence, word_recall
-from .fairness import fairness
-from .listen import audio_player, kept_audio
-from .models import MODELS, SpeechModel, load_model
-from .models.families import register_model
-from .plug_in import prune
-from .prompt import Plan, SpeechPrompt, apply, kept_count
-from .pruners import METHODS, Pruner, SpeechPrune, get_method
-from .results import read_card, read_rows
-from .scoring import choose
-from .statistics import compare_paired, wilson
-from .store import ResultStore
-from .summary import readable, rescore, summarize
-
-__all__ = [
-    "BENCHMARKS",
-    "METHODS",
-    "MODELS",
-    "Example",
-    "Plan",
-    "Pruner",
-    "ResultStore",
-    "SpeechModel",
-    "SpeechPrompt",
-    "SpeechPrune",
-    "apply",
-    "audio",
-    "audio_player",
-    "choose",
-    "compare_paired",
-    "evaluate",
-    "evidence_recall",
-    "fairness",
-    "get_method",
-    "kept_audio",
-    "kept_count",
-    "kept_evidence",
-    "load_benchmark",
-    "load_model",
-    "open_store",
-    "prune",
-    "read_card",
-    "read_rows",
-    "readable",
-    "register_model",
-    "rescore",
-    "summarize",
-    "wilson",
-    "word_recall",
-]
+# The names stand in `__init__.pyi`. Each is imported when it is first used: whoever only loads a model need not wait for
+# the statistics.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

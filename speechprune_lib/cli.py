@@ -17,8 +17,8 @@ from .cli_errors import plain_errors
 from .cli_evaluate import app as evaluate_app
 from .cli_measure import app as measure_app
 from .cli_models import app as models_app
-from .fairness import fairness
 from .free_replies import score_reply
+from .giveaways import fairness
 from .listen import check_writable, kept_audio, write_audio
 from .models import MODELS, load_model
 from .models.base import Scoring, SpeechModel

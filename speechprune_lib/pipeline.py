@@ -19,8 +19,8 @@ import pandas as pd
 
 from .benchmarks import Example, load_benchmark
 from .evaluation import evaluate, open_store
-from .fairness import fairness
 from .files import write_lines
+from .giveaways import fairness
 from .models.base import SpeechModel
 from .synthesis.listening.heard import ClipQuality
 from .synthesis.listening.opinion import Opinion

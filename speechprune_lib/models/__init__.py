@@ -22,6 +22,12 @@ def _mini(**options: Any) -> SpeechModel:
     return load_mini(**options)
 
 
+def _mini_lost_frames(**options: Any) -> SpeechModel:
+    from .mini.load import LOST_FRAMES, load_mini
+
+    return load_mini(adapter=LOST_FRAMES, **options)
+
+
 def _qwen2_audio(**options: Any) -> SpeechModel:
     from .qwen2_audio import load_qwen2_audio
 
@@ -49,6 +55,7 @@ def _any(**options: Any) -> SpeechModel:
 
 MODELS: dict[str, Callable[..., SpeechModel]] = {
     "mini": _mini,
+    "mini-lost-frames": _mini_lost_frames,
     "qwen2-audio": _qwen2_audio,
     "qwen2-audio-base": _qwen2_audio_base,
     "diva": _diva,

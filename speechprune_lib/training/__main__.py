@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from ..audio import SAMPLE_RATE_HZ
 from ..benchmarks import load_benchmark
 from ..models.mini.base_llm import base_llm
+from ..models.mini.connector import VocabularyProjector
 from ..models.mini.load import ADAPTER, CONNECTOR, FOLDER, LOST_FRAMES, exported_projector
 from .align import AlignSettings
 from .align import align as train_connector
@@ -28,7 +29,7 @@ from .coverage import coverage, spoken_words
 from .ct2 import read_ct2, whisper_encoder
 from .encode import encode as encode_corpus
 from .export import export as export_parts
-from .export import export_connector, projector_from
+from .export import export_adapter, export_connector, projector_from
 from .passages import passage_files
 from .reading import hearing, read_examples, summary
 from .speak import all_shards, counted_texts
@@ -54,14 +55,18 @@ Bf16 = Annotated[
 Seed = Annotated[
     int, typer.Option(help="of what is drawn when; a sitting that goes on from another's weights needs one of its own")
 ]
+Exported = Annotated[Path | None, typer.Option(help="a folder of exported parts, in place of what align trained")]
 Shards = Annotated[int | None, typer.Option(min=1, help="only the first so many; all, if not given")]
+FirstShard = Annotated[int, typer.Option(min=0, help="the shard to begin with: what comes before was heard already")]
 
 
 @app.command()
-def speak(work: Work = WORK, shards: Shards = None, workers: int = os.cpu_count() or 1) -> None:
+def speak(
+    work: Work = WORK, shards: Shards = None, first_shard: FirstShard = 0, workers: int = os.cpu_count() or 1
+) -> None:
     """Speak half an hour of training speech per shard (needs flite and WordNet, see speechprune_lib/training)."""
     began = time.time()
-    speak_corpus(work / "speech", range(shards or all_shards()), workers)
+    speak_corpus(work / "speech", range(first_shard, shards or all_shards()), workers)
     corpus = Corpus(work / "speech")
     spoken = list(corpus.spoken())
     clips = [clip for shard in spoken for clip in corpus.clips(shard)]
@@ -78,11 +83,16 @@ def speak(work: Work = WORK, shards: Shards = None, workers: int = os.cpu_count(
 
 @app.command()
 def encode(
-    work: Work = WORK, device: Device = "cpu", follow: bool = False, shards: Shards = None, bf16: Bf16 = False
+    work: Work = WORK,
+    device: Device = "cpu",
+    follow: bool = False,
+    shards: Shards = None,
+    first_shard: FirstShard = 0,
+    bf16: Bf16 = False,
 ) -> None:
     """Cache the frozen Whisper encoder's features; --follow waits for shards still being spoken."""
-    began = time.time()
-    encode_corpus(Corpus(work / "speech"), _encoder(), device, (shards or all_shards()) if follow else None, bf16)
+    began, awaited = time.time(), range(first_shard, shards or all_shards()) if follow else ()
+    encode_corpus(Corpus(work / "speech"), _encoder(), device, awaited, bf16)
     _card(work, "encode", began, {"shards": _shards(work), "device": device, "bf16": bf16})
 
 
@@ -112,9 +122,7 @@ def hear(
     work: Work = WORK,
     device: Device = "cpu",
     workers: int = os.cpu_count() or 1,
-    model: Annotated[
-        Path | None, typer.Option(help="a folder of exported parts, in place of what align trained")
-    ] = None,
+    model: Exported = None,
     groups: Annotated[str, typer.Option(help="comma-separated, of voices")] = ",".join(GROUPS),
 ) -> None:
     """Test the connector on unseen text: in the training's voices, in a held-out voice, by a held-out engine; and on
@@ -126,7 +134,7 @@ def hear(
     encoder.to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
     llm, tokenizer = base_llm()
     width = llm.config.hidden_size
-    projector = projector_from(work / "align.pt", width) if model is None else exported_projector(model, width)
+    projector = _projector(work, model, width)
     for group in asked:
         corpus = Corpus(work / "heard" / group)
         speak_corpus(corpus.root, range(len(passage_files())), workers, test_of=group)
@@ -153,33 +161,48 @@ def tune(
         Path | None,
         typer.Option(help="a checkpoint (.pt), or an exported adapter's folder, to begin with the weights of"),
     ] = None,
+    model: Exported = None,
     seed: Seed = TuneSettings.seed,
     bf16: Bf16 = False,
 ) -> None:
-    """Teach the LLM to read audio tokens (LoRA)."""
-    if adapter not in ADAPTERS:
-        raise typer.BadParameter(f"no adapter {adapter!r}, expected {' or '.join(ADAPTERS)}")
-    began, settings = (
-        time.time(),
-        TuneSettings(steps=steps, rate=rate, rank=rank, seed=seed, lose=ADAPTERS[adapter], bf16=bf16),
-    )
+    """Teach the LLM to read audio tokens (LoRA), behind the connector that align trained, or behind --model's."""
+    began, lose = time.time(), ADAPTERS[_known_adapter(adapter)]
+    settings = TuneSettings(steps=steps, rate=rate, rank=rank, seed=seed, lose=lose, bf16=bf16)
     llm, tokenizer = base_llm()
-    projector = projector_from(work / "align.pt", llm.config.hidden_size)
+    projector = _projector(work, model, llm.config.hidden_size)
     if settings.lose and start is None:
-        start = work / f"{ADAPTER}.pt"
+        start = work / f"{ADAPTER}.pt" if model is None else model / ADAPTER
     train_adapter(Corpus(work / "speech"), projector, llm, tokenizer, work, settings, device, start, adapter)
     facts = {"settings": asdict(settings), "shards": _shards(work), "device": device, "start": start and str(start)}
     _card(work, adapter, began, facts)
 
 
 @app.command()
-def export(work: Work = WORK, out: Path = Path("data/models/mini"), connector_only: bool = False) -> None:
+def export(
+    work: Work = WORK,
+    out: Path = Path("data/models/mini"),
+    connector_only: bool = False,
+    adapter_only: Annotated[str | None, typer.Option(help=f"one of {', '.join(ADAPTERS)}")] = None,
+) -> None:
     """Write the trained parts where the mini model is loaded from; with --connector-only, into another --out, what the
-    next sitting of align begins with, and the loader's vector of "no word here"."""
-    if connector_only:
+    next sitting of align begins with, and the loader's vector of "no word here"; with --adapter-only, one adapter, into
+    the model that it was tuned behind."""
+    if adapter_only is not None:
+        export_adapter(work, out, _known_adapter(adapter_only))
+    elif connector_only:
         export_connector(_encoder(), work, out, load_file(FOLDER / CONNECTOR)["blank"])
     else:
         export_parts(_encoder(), work, out)
+
+
+def _known_adapter(name: str) -> str:
+    if name not in ADAPTERS:
+        raise typer.BadParameter(f"no adapter {name!r}, expected {' or '.join(ADAPTERS)}")
+    return name
+
+
+def _projector(work: Path, model: Path | None, width: int) -> VocabularyProjector:
+    return projector_from(work / "align.pt", width) if model is None else exported_projector(model, width)
 
 
 def _encoder():

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,14 +29,12 @@ class Corpus:
     def is_encoded(self, shard: int) -> bool:
         return self.file(shard, "features.npy").exists()
 
-    def spoken(self, follow: int | None = None) -> Iterator[int]:
-        """Shards in order; with `follow`, wait for those below that number which are still being spoken."""
-        shard = 0
-        while self.file(shard, "json").exists() or (follow is not None and shard < follow):
+    def spoken(self, follow: Sequence[int] = ()) -> Iterator[int]:
+        """Shards in order: those that are there, or, with `follow`, those, waiting for every one still being spoken."""
+        for shard in follow or sorted(int(file.stem[-3:]) for file in self.root.glob("shard_???.json")):
             while not self.file(shard, "json").exists():
                 time.sleep(2)
             yield shard
-            shard += 1
 
     @staticmethod
     def is_held_out(clip: dict) -> bool:

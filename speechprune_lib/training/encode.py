@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -28,12 +29,12 @@ def encode(
     corpus: Corpus,
     encoder: Qwen2AudioEncoder,
     device: str = "cpu",
-    follow: int | None = None,
+    follow: Sequence[int] = (),
     bf16: bool = False,
 ) -> None:
     """Write `shard_NNN.features.npy` (float16) and `shard_NNN.frames.npy` for every spoken shard that lacks them."""
     encoder.eval().to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
-    for shard in tqdm(corpus.spoken(follow), desc="shards encoded", total=follow):
+    for shard in tqdm(corpus.spoken(follow), desc="shards encoded", total=len(follow) or None):
         if not corpus.is_encoded(shard):
             _encode_shard(corpus, shard, encoder, device, bf16)
 

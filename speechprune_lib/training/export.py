@@ -55,6 +55,14 @@ def export_connector(encoder: Qwen2AudioEncoder, trained: Path, out: Path, blank
     _export_connector(encoder, projector, trained, out, ("align",))
 
 
+def export_adapter(trained: Path, out: Path, name: str) -> None:
+    """Add an adapter to an exported model: its folder, its card under its name in `card.json`, its learning curve."""
+    _export_adapter(trained / name, out / name)
+    card = json.loads((out / "card.json").read_text()) | {name: json.loads((trained / f"{name}.card.json").read_text())}
+    write_whole(out / "card.json", json.dumps(card, indent=1) + "\n")
+    shutil.copy(trained / f"{name}.jsonl", out / f"{name}_curve.jsonl")
+
+
 def _export_connector(
     encoder: Qwen2AudioEncoder, projector: VocabularyProjector, trained: Path, out: Path, stages: tuple[str, ...]
 ) -> None:

@@ -14,7 +14,7 @@ from speechprune_lib.models.mini.load import exported_projector
 from speechprune_lib.training import align as align_module
 from speechprune_lib.training import tune as tune_module
 from speechprune_lib.training.align import AlignSettings, align, label
-from speechprune_lib.training.export import export, export_connector, projector_from
+from speechprune_lib.training.export import export, export_adapter, export_connector, projector_from
 from speechprune_lib.training.lessons import LessonPlan
 from speechprune_lib.training.lora import at_rank
 from speechprune_lib.training.reading import hearing
@@ -141,6 +141,24 @@ def test_an_adapter_goes_on_from_what_was_exported(corpus, tokenizer, llm, tmp_p
         tune(corpus, projector, copy.deepcopy(llm), tokenizer, tmp_path / str(rank), again, start=start)
         begun = json.loads((tmp_path / str(rank) / "adapter.jsonl").read_text())
         assert begun["held_out"] == pytest.approx(ended["held_out"], rel=1e-3)  # half precision
+
+
+def test_a_second_adapter_joins_an_exported_model(corpus, tokenizer, llm, tmp_path):
+    align(corpus, tokenizer, tmp_path, ALIGN)
+    tune(corpus, projector_from(tmp_path / "align.pt", 16), copy.deepcopy(llm), tokenizer, tmp_path, TUNE)
+    (tmp_path / "adapter.card.json").write_text('{"stage": "adapter"}')
+    mini = tmp_path / "mini"
+    export(Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**SHAPE)), tmp_path, mini)
+    before = {path: path.read_bytes() for path in mini.rglob("*") if path.is_file()}
+    second = "adapter-lost-frames"
+    losing, away = replace(TUNE, lose=0.8), tmp_path / "elsewhere"
+    tune(corpus, exported_projector(mini, 16), llm, tokenizer, away, losing, start=mini / "adapter", adapter=second)
+    (away / f"{second}.card.json").write_text('{"stage": "adapter-lost-frames"}')
+    export_adapter(away, mini, second)
+    assert {path for path in before if path.read_bytes() != before[path]} == {mini / "card.json"}
+    assert set(json.loads((mini / "card.json").read_text())) == {"adapter", second}
+    assert (mini / second / "adapter_model.safetensors").is_file()
+    assert (mini / f"{second}_curve.jsonl").is_file()
 
 
 def test_an_adapter_that_is_none_is_refused(corpus, tokenizer, llm, tmp_path):

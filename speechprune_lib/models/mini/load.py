@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import load_file
@@ -30,6 +30,8 @@ ENCODER, CONNECTOR = "encoder.safetensors", "connector.safetensors"
 ADAPTER, LOST_FRAMES = "adapter", "adapter-lost-frames"
 """LoRA trained on whole audio; LoRA trained on audio that had lost frames at random."""
 WEIGHTS, DOWN = "adapter_model.safetensors", ".lora_A.weight"
+
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 def files(adapter: str = ADAPTER) -> tuple[str, ...]:
@@ -94,17 +96,24 @@ def exported_projector(folder: Path, embedding_dim: int) -> VocabularyProjector:
 
 
 def _encoder(shape: dict, weights: Path) -> Qwen2AudioEncoder:
-    encoder = Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**shape))
-    encoder.load_state_dict(load_file(weights))
-    return encoder
+    with torch.device("meta"):
+        encoder = Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**shape))
+    return _filled(encoder, weights)
 
 
 def _projector(feature_dim: int, embedding_dim: int, shape: dict, weights: Path) -> VocabularyProjector:
-    token_ids = torch.zeros(shape["tokens"], dtype=torch.long)
     pairs = shape.get("pairs", 0)  # a connector without counted transitions has none
-    projector = VocabularyProjector(feature_dim, shape["dim"], shape["depth"], token_ids, embedding_dim, pairs)
-    projector.load_state_dict(load_file(weights))
-    return projector
+    with torch.device("meta"):
+        token_ids = torch.zeros(shape["tokens"], dtype=torch.long)
+        projector = VocabularyProjector(feature_dim, shape["dim"], shape["depth"], token_ids, embedding_dim, pairs)
+    return _filled(projector, weights)
+
+
+def _filled(module: Module, weights: Path) -> Module:
+    """A module of "meta", which cost neither memory nor random numbers, with a file's half-precision weights in float32."""
+    state = {name: value.float() if value.is_floating_point() else value for name, value in load_file(weights).items()}
+    module.load_state_dict(state, assign=True)
+    return module
 
 
 def _with_lora(llm: PreTrainedModel, adapter: Path) -> Any:
@@ -122,5 +131,5 @@ def _with_lora(llm: PreTrainedModel, adapter: Path) -> Any:
             if name.endswith(DOWN):
                 module: Any = llm.get_submodule(name.removeprefix("base_model.model.").removesuffix(DOWN))
                 up, down = state[name.replace("lora_A", "lora_B")].float(), state[name].float()
-                module.weight += settings["lora_alpha"] / settings["r"] * (up @ down)
+                module.weight.addmm_(up, down, alpha=settings["lora_alpha"] / settings["r"])
     return llm

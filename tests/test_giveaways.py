@@ -10,7 +10,7 @@ import pytest
 from plain_examples import WORDS, example
 
 from speechprune_lib.benchmarks import Example
-from speechprune_lib.fairness import fairness
+from speechprune_lib.giveaways import fairness
 
 
 def upper_tail(right: int, of: int) -> float:
