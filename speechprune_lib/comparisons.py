@@ -65,6 +65,26 @@ def compare(rows: pd.DataFrame, against: str) -> pd.DataFrame:
     return table.assign(p_holm=corrected)
 
 
+def compare_models(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """A line a condition that two models were put to: by how much the first beats the second, columns as `compare`'s.
+
+    first, second: rows of the same benchmark. Only answers to the same question under the same seed count. Raises
+    ValueError where there are none, or of several scorings.
+    """
+    shared = {*first["key"]} & {*second["key"]}
+    if not shared:
+        raise ValueError("no question that both models were asked under the same condition: evaluate both there")
+    ours, theirs = (rightness(rows[rows["key"].isin(shared)]) for rows in (first, second))
+    lines = [
+        dict(zip(("method", "options", "rate"), key, strict=True))
+        | {"first": _mean(answers), "second": _mean(theirs[key])}
+        | _line(answers, theirs[key])
+        for key, answers in ours.items()
+    ]
+    table = pd.DataFrame(lines, columns=[*COLUMNS[:3], "first", "second", *COLUMNS[3:-1]])
+    return table.assign(p_holm=multipletests(table["p"], method="holm")[1])
+
+
 def told_beneath(rows: pd.DataFrame) -> str:
     """The sentence under a table of these rows: how small a difference they miss, at their conditions' median discord."""
     known = rightness(rows)
@@ -89,6 +109,10 @@ def _complete(answers: Iterable[Mapping[str, float]]) -> list[Mapping[str, float
     every = list(answers)
     questions = {example for one in every for example in one}
     return [one for one in every if set(one) == questions]
+
+
+def _mean(answers: Mapping[str, float]) -> float:
+    return float(np.mean([*answers.values()]))
 
 
 def _line(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from speechprune_lib.comparisons import compare, discord, rightness, told_beneath
+from speechprune_lib.comparisons import compare, compare_models, discord, rightness, told_beneath
 from speechprune_lib.statistics import compare_paired
 
 
@@ -50,6 +50,21 @@ def test_a_missing_answer_leaves_its_question_out():
     answers = rows(original="1100", speechprune="1111")
     answers = answers[~((answers["method"] == "speechprune") & (answers["example"] == "q3"))]
     assert compare(answers, "original")["n"].tolist() == [3]
+
+
+def keyed(answers: pd.DataFrame) -> pd.DataFrame:
+    return answers.assign(key=answers["example"] + answers["method"] + answers["seed"].astype(str))
+
+
+def test_two_models_meet_where_both_were_asked():
+    first = keyed(rows(original="1100", rap_0="1111", rap_1="0000", rac_0="1111"))
+    second = keyed(rows(original="0000", rap_0="1010", phase1="1111"))
+    table = compare_models(first, second).set_index("method")
+    assert table.index.tolist() == ["original", "rap"]
+    assert table[["first", "second", "difference"]].to_numpy().tolist() == [[0.5, 0.0, 0.5], [1.0, 0.5, 0.5]]
+    assert table["p"].tolist() == [0.5, 0.5] and table["p_holm"].tolist() == [1.0, 1.0]  # McNemar's of 2 to 0
+    with pytest.raises(ValueError, match="no question that both models were asked"):
+        compare_models(keyed(rows(rac_0="1")), keyed(rows(rap_0="1")))
 
 
 def test_what_was_not_asked_cannot_be_compared():

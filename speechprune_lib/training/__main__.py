@@ -16,12 +16,21 @@ from typing import Annotated
 import torch
 import typer
 from safetensors.torch import load_file
+from transformers import Qwen2AudioEncoder
 
 from ..audio import SAMPLE_RATE_HZ
 from ..benchmarks import load_benchmark
 from ..models.mini.base_llm import base_llm
 from ..models.mini.connector import VocabularyProjector
-from ..models.mini.load import ADAPTER, CONNECTOR, FOLDER, LOST_FRAMES, exported_projector
+from ..models.mini.load import (
+    ADAPTER,
+    CONNECTOR,
+    ENCODER,
+    FOLDER,
+    LOST_FRAMES,
+    exported_encoder,
+    exported_projector,
+)
 from .align import AlignSettings
 from .align import align as train_connector
 from .corpus import Corpus
@@ -36,6 +45,7 @@ from .speak import all_shards, counted_texts
 from .speak import speak as speak_corpus
 from .tune import TuneSettings
 from .tune import tune as train_adapter
+from .upper import below, lower_part, trained_upper
 from .voices import GROUPS
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -88,11 +98,16 @@ def encode(
     follow: bool = False,
     shards: Shards = None,
     first_shard: FirstShard = 0,
+    model: Exported = None,
     bf16: Bf16 = False,
+    below_layers: Annotated[
+        int, typer.Option("--below", min=0, help="cache what enters the encoder's last so many layers, for --unfreeze")
+    ] = 0,
 ) -> None:
     """Cache the frozen Whisper encoder's features; --follow waits for shards still being spoken."""
     began, awaited = time.time(), range(first_shard, shards or all_shards()) if follow else ()
-    encode_corpus(Corpus(work / "speech"), _encoder(), device, awaited, bf16)
+    encoder = lower_part(_encoder(model), below_layers) if below_layers else _encoder(model)
+    encode_corpus(Corpus(work / "speech"), encoder, device, awaited, bf16, below(below_layers))
     _card(work, "encode", began, {"shards": _shards(work), "device": device, "bf16": bf16})
 
 
@@ -106,15 +121,19 @@ def align(
     start: Annotated[Path | None, typer.Option(help="an exported connector.safetensors to begin with")] = None,
     seed: Seed = AlignSettings.seed,
     bf16: Bf16 = False,
+    unfreeze: Annotated[int, typer.Option(min=0, help="the encoder's last so many layers learn too")] = 0,
 ) -> None:
     """Train the connector to name the token spoken in every frame."""
-    began, settings = time.time(), AlignSettings(steps=steps, since=since, rate=rate, seed=seed, bf16=bf16)
+    began = time.time()
+    settings = AlignSettings(steps=steps, since=since, rate=rate, seed=seed, bf16=bf16, unfreeze=unfreeze)
     llm, tokenizer = base_llm()
     corpus = Corpus(work / "speech")
-    train_connector(corpus, tokenizer, work, settings, device, start, counted_texts())
+    encoder = _encoder(start and start.parent) if unfreeze else None
+    train_connector(corpus, tokenizer, work, settings, device, start, counted_texts(), encoder)
     facts = {"settings": asdict(settings), "shards": _shards(work), "device": device, "start": start and str(start)}
     projector = projector_from(work / "align.pt", llm.config.hidden_size)
-    _card(work, "align", began, facts | {"held_out": hearing(corpus, projector, tokenizer, device)})
+    upper = None if encoder is None else trained_upper(encoder, torch.load(work / "align.pt", weights_only=True))
+    _card(work, "align", began, facts | {"held_out": hearing(corpus, projector, tokenizer, device, upper)})
 
 
 @app.command()
@@ -130,7 +149,8 @@ def hear(
     asked = groups.split(",")
     if unknown := set(asked) - set(GROUPS):
         raise typer.BadParameter(f"no group {', '.join(sorted(unknown))}, expected some of {', '.join(GROUPS)}")
-    began, heard, encoder = time.time(), {}, _encoder().eval()
+    began, heard = time.time(), {}
+    encoder = (_trained_encoder(work) if model is None else _encoder(model)).eval()
     encoder.to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
     llm, tokenizer = base_llm()
     width = llm.config.hidden_size
@@ -190,9 +210,9 @@ def export(
     if adapter_only is not None:
         export_adapter(work, out, _known_adapter(adapter_only))
     elif connector_only:
-        export_connector(_encoder(), work, out, load_file(FOLDER / CONNECTOR)["blank"])
+        export_connector(_trained_encoder(work), work, out, load_file(FOLDER / CONNECTOR)["blank"])
     else:
-        export_parts(_encoder(), work, out)
+        export_parts(_trained_encoder(work), work, out)
 
 
 def _known_adapter(name: str) -> str:
@@ -205,7 +225,18 @@ def _projector(work: Path, model: Path | None, width: int) -> VocabularyProjecto
     return projector_from(work / "align.pt", width) if model is None else exported_projector(model, width)
 
 
-def _encoder():
+def _trained_encoder(work: Path) -> Qwen2AudioEncoder:
+    """The encoder, with the layers that align trained in place of its own, if it trained any."""
+    saved, encoder = torch.load(work / "align.pt", weights_only=True), _encoder()
+    if upper := trained_upper(encoder, saved):
+        upper.put_into(encoder)
+    return encoder
+
+
+def _encoder(model: Path | None = None) -> Qwen2AudioEncoder:
+    """An exported model's, where that brings one; else Whisper-base's as it comes."""
+    if model is not None and (model / ENCODER).is_file():
+        return exported_encoder(model)
     files = []
     for package, name in ENCODER_PARTS:
         spec = find_spec(package)

@@ -22,14 +22,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, Qwen2AudioEncoder
 
 from ..audio import WINDOW_TOKENS
-from .corpus import Corpus
+from .corpus import ENCODED, Corpus
 from .count import count_transitions, spoken_runs, text_runs
+from .features import Features
 from .labels import BLANK, frame_labels, timed_tokens
 from .loop import arithmetic, note, rate_factor, save, smoothed
 from .spelled import SpelledClassifier, exported
+from .upper import UnfrozenFeatures, UpperLayers, below, features_of_windows
 
 CHECK_EVERY = 200
 
@@ -49,6 +51,8 @@ class AlignSettings:
     passage_weight: int = 2  # how often an epoch meets a window of a passage, which speaks as people do
     seed: int = 0
     bf16: bool = False  # matrix products in bfloat16
+    unfreeze: int = 0  # upper layers of the encoder that learn too
+    upper_rate: float = 0.1  # their rate, as a share of the connector's: they have learnt to hear already
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,12 @@ class Labelled:
     passages: list[int]  # the other windows of passages
 
 
-def label(corpus: Corpus, tokenizer: PreTrainedTokenizerBase, known: np.ndarray | None = None) -> Labelled:
-    """known: ids of tokens that the vocabulary holds, spoken here or not."""
+def label(
+    corpus: Corpus, tokenizer: PreTrainedTokenizerBase, known: np.ndarray | None = None, suffix: str = ENCODED
+) -> Labelled:
+    """known: ids of tokens that the vocabulary holds, spoken here or not. suffix: of the file that a shard must have."""
     windows, rows, held_out, passages = [], [], [], []
-    for shard in tqdm(corpus.encoded(), desc="shards labelled"):
+    for shard in tqdm(corpus.encoded(suffix), desc="shards labelled"):
         frames = corpus.frames(shard)
         for clip in corpus.clips(shard):
             words = [tuple(w) for s in clip["sentences"] for w in s["words"]]
@@ -88,18 +94,6 @@ def label(corpus: Corpus, tokenizer: PreTrainedTokenizerBase, known: np.ndarray 
     return Labelled(windows, classes, token_ids, held_out, passages)
 
 
-class Features:
-    """Random access to the cached features of all windows."""
-
-    def __init__(self, corpus: Corpus, windows: list[tuple[int, int]]) -> None:
-        self._windows = windows
-        self._shards = {s: np.load(corpus.file(s, "features.npy"), mmap_mode="r") for s in {s for s, _ in windows}}
-
-    def __call__(self, rows: list[int], device: str) -> Tensor:
-        picked = [self._shards[shard][window] for shard, window in (self._windows[r] for r in rows)]
-        return torch.from_numpy(np.stack(picked)).to(device).float()
-
-
 def align(
     corpus: Corpus,
     tokenizer: PreTrainedTokenizerBase,
@@ -108,15 +102,17 @@ def align(
     device: str = "cpu",
     start: Path | None = None,
     texts: Sequence[str] = (),
+    encoder: Qwen2AudioEncoder | None = None,
 ) -> None:
     """Train, or go on from `out/align.pt`; ends with `align.pt` and `align.jsonl` (the learning curve).
 
     start: an exported `connector.safetensors`, whose weights this run begins with. texts: sentences that tell, beside
-    what is spoken, which token follows which; none that is held out. Raises ValueError for a course of
-    the rate that begins at a step not done yet.
+    what is spoken, which token follows which; none that is held out. encoder: whose upper layers learn
+    too, where the settings unfreeze some; it stays as it is. Raises ValueError for a course of the rate that begins at a step
+    not done yet, and for layers to unfreeze without an encoder.
     """
     out.mkdir(parents=True, exist_ok=True)
-    trainer = _Trainer(corpus, tokenizer, settings, device, _saved(out / "align.pt", start), texts)
+    trainer = _Trainer(corpus, tokenizer, settings, device, _saved(out / "align.pt", start), texts, encoder)
     began, running = time.time(), math.nan
     for step in (bar := tqdm(range(trainer.done, settings.steps), initial=trainer.done, total=settings.steps)):
         running = smoothed(running, trainer.step(step))
@@ -146,6 +142,7 @@ class _Trainer:
         device: str,
         saved: dict[str, Any] | None,
         texts: Sequence[str],
+        encoder: Qwen2AudioEncoder | None,
     ) -> None:
         self.settings, self.device, self.done = settings, device, 0 if saved is None else saved["step"]
         if settings.since > self.done:
@@ -153,22 +150,33 @@ class _Trainer:
                 f"the rate's course shall begin at step {settings.since}, but only {self.done} are done: "
                 "train up to it first"
             )
-        self.data = data = label(corpus, tokenizer, None if saved is None else saved["token_ids"].numpy())
-        self.features = Features(corpus, data.windows)
+        known = None if saved is None else saved["token_ids"].numpy()
+        self.data = data = label(corpus, tokenizer, known, below(settings.unfreeze))
+        self.upper = _unfrozen(encoder, settings.unfreeze, device)
+        self.features = features_of_windows(corpus, data.windows, self.upper)
         extra = data.passages * (settings.passage_weight - 1)
         self.train = sorted({*range(len(data.windows))} - {*data.held_out}) + extra
         runs = chain(spoken_runs(data.classes, data.held_out), text_runs(texts, tokenizer, data.token_ids))
         self.transitions = count_transitions(runs, len(data.token_ids))
         torch.manual_seed(settings.seed)
-        width = self.features(self.train[:1], "cpu").shape[-1]
-        self.net = SpelledClassifier(width, settings.dim, settings.depth, data.token_ids, tokenizer).to(device)
-        self.optimizer = torch.optim.AdamW(
-            self.net.parameters(), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98)
+        sample = self._sample(1 if saved is not None else 40)
+        self.net = SpelledClassifier(sample.shape[-1], settings.dim, settings.depth, data.token_ids, tokenizer).to(
+            device
         )
+        groups = [{"params": [*self.net.parameters()], "share": 1.0}]
+        if self.upper is not None:
+            groups.append({"params": [*self.upper.parameters()], "share": settings.upper_rate})
+        self.optimizer = torch.optim.AdamW(groups, lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98))
         if saved is None:
-            self.net.standardize(self.features(self.train[:40], device))
+            self.net.standardize(sample)
         elif self.net.take(saved):
             self.optimizer.load_state_dict(saved["optimizer"])
+        if self.upper is not None and saved is not None and "upper" in saved:
+            self.upper.load_state_dict(saved["upper"])
+
+    @torch.no_grad()
+    def _sample(self, windows: int) -> Tensor:
+        return torch.cat([self.features([row], self.device) for row in self.train[:windows]])
 
     def step(self, step: int) -> float:
         """The step's loss."""
@@ -176,13 +184,14 @@ class _Trainer:
         torch.manual_seed(settings.seed * 1_000_003 + step)  # so that a resumed run draws what the whole run would
         rows = _rows(self.train, settings, step)
         for group in self.optimizer.param_groups:
-            group["lr"] = settings.rate * rate_factor(step - since, settings.steps - since, settings.warmup, floor=0.03)
+            course = rate_factor(step - since, settings.steps - since, settings.warmup, floor=0.03)
+            group["lr"] = settings.rate * group["share"] * course
         classes = torch.from_numpy(self.data.classes[rows]).to(self.device)
         with arithmetic(self.device, settings.bf16):
             loss = _loss(self.net, self.features(rows, self.device), classes, settings)
         self.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], 1.0)
         self.optimizer.step()
         return loss.item()
 
@@ -198,7 +207,15 @@ class _Trainer:
             "optimizer": self.optimizer.state_dict(),
             "folded": net.folded(),
             "transitions": self.transitions.state_dict(),
-        }
+        } | ({} if self.upper is None else {"upper": self.upper.state_dict()})
+
+
+def _unfrozen(encoder: Qwen2AudioEncoder | None, layers: int, device: str) -> UpperLayers | None:
+    if not layers:
+        return None
+    if encoder is None:
+        raise ValueError(f"{layers} layers shall be unfrozen: hand over their encoder too")
+    return UpperLayers(encoder, layers).to(device)
 
 
 def _rows(train: list[int], settings: AlignSettings, step: int) -> list[int]:
@@ -220,7 +237,9 @@ def _loss(net: SpelledClassifier, features: Tensor, classes: Tensor, settings: A
 
 
 @torch.inference_mode()
-def evaluate(net: SpelledClassifier, features: Features, data: Labelled, rows: list[int], device: str) -> float:
+def evaluate(
+    net: SpelledClassifier, features: Features | UnfrozenFeatures, data: Labelled, rows: list[int], device: str
+) -> float:
     """Share of held-out frames whose most probable class (of all) is the right one."""
     plain = net.plain().to(device).eval()
     right = total = 0

@@ -13,6 +13,8 @@ import numpy as np
 
 from ..audio import WINDOW_TOKENS
 
+ENCODED = "features.npy"
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -25,9 +27,6 @@ class Corpus:
 
     def clips(self, shard: int) -> list[dict]:
         return json.loads(self.file(shard, "json").read_text())
-
-    def is_encoded(self, shard: int) -> bool:
-        return self.file(shard, "features.npy").exists()
 
     def spoken(self, follow: Sequence[int] = ()) -> Iterator[int]:
         """Shards in order: those that are there, or, with `follow`, those, waiting for every one still being spoken."""
@@ -55,5 +54,6 @@ class Corpus:
         """Frames of a clip that are speech, by those of its shard's windows."""
         return (clip["windows"] - 1) * WINDOW_TOKENS + int(frames[Corpus.windows(clip)[-1]])
 
-    def encoded(self) -> list[int]:
-        return [s for s in self.spoken() if self.is_encoded(s)]
+    def encoded(self, suffix: str = ENCODED) -> list[int]:
+        """Shards that have the encoder's features, or another file that is made of their speech."""
+        return [shard for shard in self.spoken() if self.file(shard, suffix).exists()]

@@ -17,8 +17,8 @@ import torch
 from tqdm import tqdm
 from transformers import Qwen2AudioEncoder, WhisperFeatureExtractor
 
-from ..audio import SAMPLE_RATE_HZ, WINDOW_TOKENS, audio_tokens, encoder_frames, mel_frames
-from .corpus import Corpus
+from ..audio import SAMPLE_RATE_HZ, audio_tokens, encoder_frames, mel_frames
+from .corpus import ENCODED, Corpus
 from .loop import arithmetic
 
 BATCH = 4
@@ -31,26 +31,30 @@ def encode(
     device: str = "cpu",
     follow: Sequence[int] = (),
     bf16: bool = False,
+    suffix: str = ENCODED,
 ) -> None:
-    """Write `shard_NNN.features.npy` (float16) and `shard_NNN.frames.npy` for every spoken shard that lacks them."""
+    """Write `shard_NNN.features.npy` (float16) and `shard_NNN.frames.npy` for every spoken shard that lacks them.
+
+    suffix: another file's, in place of the features': for an encoder that ends earlier.
+    """
     encoder.eval().to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
     for shard in tqdm(corpus.spoken(follow), desc="shards encoded", total=len(follow) or None):
-        if not corpus.is_encoded(shard):
-            _encode_shard(corpus, shard, encoder, device, bf16)
+        if not corpus.file(shard, suffix).exists():
+            _encode_shard(corpus, shard, encoder, device, bf16, suffix)
 
 
-def _encode_shard(corpus: Corpus, shard: int, encoder: Qwen2AudioEncoder, device: str, bf16: bool) -> None:
+def _encode_shard(corpus: Corpus, shard: int, encoder: Qwen2AudioEncoder, device: str, bf16: bool, suffix: str) -> None:
     windows = np.load(corpus.file(shard, "npy"), mmap_mode="r")
     lengths = _lengths(corpus, shard, len(windows), windows.shape[1])
-    features = np.zeros((len(windows), WINDOW_TOKENS, encoder.config.d_model), np.float16)
+    features = []
     for first in range(0, len(windows), BATCH):
         part = slice(first, first + BATCH)
         audio = [w[:n].astype(np.float32) / 32768 for w, n in zip(windows[part], lengths[part], strict=True)]
-        features[part] = features_of(encoder, audio, device, bf16).float().cpu().numpy()
+        features.append(features_of(encoder, audio, device, bf16).half().cpu().numpy())
     np.save(corpus.file(shard, "frames.npy"), np.array([audio_tokens(n) for n in lengths]))
     partial = corpus.file(shard, "part.npy")
-    np.save(partial, features)
-    os.replace(partial, corpus.file(shard, "features.npy"))
+    np.save(partial, np.concatenate(features))
+    os.replace(partial, corpus.file(shard, suffix))
 
 
 def _lengths(corpus: Corpus, shard: int, windows: int, full: int) -> list[int]:

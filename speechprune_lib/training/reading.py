@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import jiwer
-import numpy as np
 import torch
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase, Qwen2AudioEncoder
@@ -20,6 +19,7 @@ from ..models.mini.smoothing import smooth
 from .corpus import Corpus
 from .encode import features_of
 from .labels import BLANK, frame_labels, timed_tokens
+from .upper import UpperLayers, below, features_of_windows
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,14 @@ class Reading:
 
 
 def hearing(
-    corpus: Corpus, projector: VocabularyProjector, tokenizer: PreTrainedTokenizerBase, device: str = "cpu"
+    corpus: Corpus,
+    projector: VocabularyProjector,
+    tokenizer: PreTrainedTokenizerBase,
+    device: str = "cpu",
+    upper: UpperLayers | None = None,
 ) -> dict[str, float | int | None]:
-    """How well the corpus' held-out passages are heard; see `summary`."""
-    return summary(list(_readings(corpus, projector.to(device), tokenizer, device)))
+    """How well the corpus' held-out passages are heard, through unfrozen layers if there are any; see `summary`."""
+    return summary(list(_readings(corpus, projector.to(device), tokenizer, device, upper)))
 
 
 def summary(read: Sequence[Reading]) -> dict[str, float | int | None]:
@@ -80,11 +84,16 @@ def read_examples(
     return readings
 
 
-def _readings(corpus: Corpus, projector: VocabularyProjector, tokenizer, device: str) -> Iterator[Reading]:
-    for shard in corpus.encoded():
-        features, frames = np.load(corpus.file(shard, "features.npy"), mmap_mode="r"), corpus.frames(shard)
+@torch.inference_mode()
+def _readings(
+    corpus: Corpus, projector: VocabularyProjector, tokenizer, device: str, upper: UpperLayers | None
+) -> Iterator[Reading]:
+    for shard in corpus.encoded(below(0 if upper is None else len(upper.layers))):
+        frames = corpus.frames(shard)
         for clip in filter(corpus.is_held_out, corpus.clips(shard)):
-            spoken = torch.from_numpy(features[corpus.windows(clip)]).to(device).float()
+            windows_of_clip = [(shard, window) for window in corpus.windows(clip)]
+            features = features_of_windows(corpus, windows_of_clip, upper)
+            spoken = features([*range(len(windows_of_clip))], device)
             texts, best = _read(projector, tokenizer, spoken, corpus.heard(clip, frames))
             said = plain(" ".join(word for s in clip["sentences"] for word, _, _ in s["words"]))
             right, frames_timed = _rightly(clip, best.cpu(), projector.token_ids.cpu(), tokenizer)

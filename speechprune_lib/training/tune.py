@@ -30,8 +30,8 @@ from ..audio import WINDOW_TOKENS
 from ..models.mini.connector import VocabularyProjector
 from ..models.mini.modeling import AUDIO_STEP
 from ..models.rows import MINI
-from .align import Features
 from .corpus import Corpus
+from .features import Features
 from .lessons import Asked, Lesson, LessonMaker, LessonPlan, Span
 from .loop import arithmetic, note, rate_factor, save, smoothed
 from .lora import exported_adapter

@@ -95,6 +95,11 @@ def exported_projector(folder: Path, embedding_dim: int) -> VocabularyProjector:
     return projector.float().eval()
 
 
+def exported_encoder(folder: Path) -> Qwen2AudioEncoder:
+    """The speech encoder alone."""
+    return _encoder(json.loads((folder / "config.json").read_text())["encoder"], folder / ENCODER).eval()
+
+
 def _encoder(shape: dict, weights: Path) -> Qwen2AudioEncoder:
     with torch.device("meta"):
         encoder = Qwen2AudioEncoder(Qwen2AudioEncoderConfig(**shape))
