@@ -26,6 +26,19 @@ def what_matters(table: pd.DataFrame) -> Figure:
     return forest(names, table, "points", "variant", "percentage points over what it varies", told)
 
 
+def between_models(table: pd.DataFrame, xlabel: str) -> Figure:
+    """A line a condition: points by which one model beats another, with the 95 % interval; filled where Holm's p is below 5 %.
+
+    table: as of `comparisons.compare_models`.
+    """
+    points = table.assign(**{name: 100 * table[name] for name in ("difference", "low", "high")})
+    names = [
+        curve_name(str(line.method), str(line.options)) + ("" if pd.isna(line.rate) else f" at {line.rate:g}")
+        for line in table.itertuples()
+    ]
+    return forest(names, points, "difference", "condition", xlabel, [float(p) < 0.05 for p in table["p_holm"]])
+
+
 def forest(
     names: Sequence[str], table: pd.DataFrame, column: str, ylabel: str, xlabel: str, filled: Sequence[bool] = ()
 ) -> Figure:

@@ -32,7 +32,14 @@ def placed() -> pd.DataFrame:
     return table.assign(options="{}", questions=[36, 60] * 2, low=table["accuracy"] - 0.1, high=table["accuracy"] + 0.1)
 
 
+def models() -> pd.DataFrame:
+    lines = [("everything", float("nan"), -0.02, -0.06, 0.02, 0.5), ("rap", 0.2, 0.09, 0.02, 0.16, 0.02)]
+    table = pd.DataFrame(lines, columns=["method", "rate", "difference", "low", "high", "p_holm"])
+    return table.assign(options="{}")
+
+
 FIGURES = {
+    "models": lambda: plots_answers.between_models(models(), "percentage points"),
     "what matters": lambda: plots_answers.what_matters(matters()),
     "recall and accuracy": lambda: plots_answers.recall_against_accuracy(summary()),
     "places": lambda: plots_answers.by_place(placed()),
@@ -51,6 +58,12 @@ def test_what_matters_stands_in_the_tables_order_and_fills_what_is_told() -> Non
     assert marks.get_offsets()[:, 0].tolist() == pytest.approx([9.0, -1.0])
     told, untold = marks.get_facecolors()
     assert tuple(told) != (1, 1, 1, 1) == tuple(untold)
+
+
+def test_two_models_are_held_against_each_other_in_points() -> None:
+    (axes,) = FIGURES["models"]().axes
+    assert [text.get_text() for text in axes.texts] == ["all of the audio", "random tokens (RAP) at 0.2"]
+    assert axes.collections[-1].get_offsets()[:, 0].tolist() == pytest.approx([-2.0, 9.0])
 
 
 def test_recall_and_accuracy_are_the_summarys() -> None:

@@ -122,10 +122,13 @@ def align(
     seed: Seed = AlignSettings.seed,
     bf16: Bf16 = False,
     unfreeze: Annotated[int, typer.Option(min=0, help="the encoder's last so many layers learn too")] = 0,
+    sequence: Annotated[float, typer.Option(min=0, help="weight of the loss of the tokens in order (CTC)")] = 0.0,
 ) -> None:
     """Train the connector to name the token spoken in every frame."""
     began = time.time()
-    settings = AlignSettings(steps=steps, since=since, rate=rate, seed=seed, bf16=bf16, unfreeze=unfreeze)
+    settings = AlignSettings(
+        steps=steps, since=since, rate=rate, seed=seed, bf16=bf16, unfreeze=unfreeze, sequence=sequence
+    )
     llm, tokenizer = base_llm()
     corpus = Corpus(work / "speech")
     encoder = _encoder(start and start.parent) if unfreeze else None

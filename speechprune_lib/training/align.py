@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
@@ -52,6 +53,7 @@ class AlignSettings:
     seed: int = 0
     bf16: bool = False  # matrix products in bfloat16
     unfreeze: int = 0  # upper layers of the encoder that learn too
+    sequence: float = 0.0  # weight of the loss of the tokens in order (CTC), beside that of every frame
     upper_rate: float = 0.1  # their rate, as a share of the connector's: they have learnt to hear already
 
 
@@ -228,12 +230,40 @@ def _rows(train: list[int], settings: AlignSettings, step: int) -> list[int]:
 
 
 def _loss(net: SpelledClassifier, features: Tensor, classes: Tensor, settings: AlignSettings) -> Tensor:
-    heard = (classes >= 0) & (torch.rand(classes.shape, device=classes.device) < settings.frame_share)
-    hidden, target = net.net.hidden(features)[heard], classes[heard]
-    others = torch.randint(1, net.net.output.out_features, (settings.negatives,), device=target.device)
-    sampled, inverse = torch.unique(torch.cat([target, target.new_zeros(1), others]), return_inverse=True)
-    logits = functional.linear(hidden, net.rows(sampled), net.net.output.bias[sampled])
-    return functional.cross_entropy(logits.float(), inverse[: len(target)], label_smoothing=settings.smoothing)
+    hidden, known = net.net.hidden(features), classes >= 0
+    heard = known & (torch.rand(classes.shape, device=classes.device) < settings.frame_share)
+    others = torch.randint(1, net.net.output.out_features, (settings.negatives,), device=classes.device)
+    present = classes[known if settings.sequence else heard]
+    sampled = torch.unique(torch.cat([present, present.new_zeros(1), others]))
+    rows, bias = net.rows(sampled), net.net.output.bias[sampled]
+    logits = functional.linear(hidden[heard], rows, bias).float()
+    target = torch.searchsorted(sampled, classes[heard])
+    loss = functional.cross_entropy(logits, target, label_smoothing=settings.smoothing)
+    if settings.sequence:
+        every = functional.linear(hidden, rows, bias).float().log_softmax(-1)
+        loss = loss + settings.sequence * sequence_loss(every, classes, sampled)
+    return loss
+
+
+def sequence_loss(
+    log_probability: Float[Tensor, "windows frames sampled"],
+    classes: Int[Tensor, "windows frames"],
+    sampled: Int[Tensor, " sampled"],
+) -> Tensor:
+    """CTC (Graves et al. 2006, Eq. 8) of each window's tokens in order, per token: a run of equal frames says its token once.
+
+    So it charges what `VocabularyProjector.reading` would get wrong, wherever in time. sampled: the class of every column,
+    ascending, blank first.
+    """
+    said = [torch.unique_consecutive(row[row >= 0]) for row in classes]
+    said = [torch.searchsorted(sampled, row[row > 0]) for row in said]
+    return functional.ctc_loss(
+        log_probability.transpose(0, 1),
+        torch.cat(said),
+        (classes >= 0).sum(1),
+        torch.tensor([len(row) for row in said], device=classes.device),
+        zero_infinity=True,
+    )
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from speechprune_lib.models.mini.connector import VocabularyProjector
 from speechprune_lib.models.mini.load import exported_projector
 from speechprune_lib.training import align as align_module
 from speechprune_lib.training import tune as tune_module
-from speechprune_lib.training.align import AlignSettings, align, label
+from speechprune_lib.training.align import AlignSettings, align, label, sequence_loss
 from speechprune_lib.training.export import export, export_adapter, export_connector, projector_from
 from speechprune_lib.training.lessons import LessonPlan
 from speechprune_lib.training.lora import at_rank
@@ -74,6 +75,21 @@ def test_a_resumed_align_run_equals_the_whole(corpus, tokenizer, tmp_path, monke
     whole, cut = (torch.load(tmp_path / name / "align.pt", weights_only=True)["net"] for name in ("whole", "cut"))
     for name in whole:
         torch.testing.assert_close(whole[name], cut[name])
+
+
+def test_the_sequence_loss_sums_over_all_ways_to_say_it():
+    """Two frames of a window of three, over the classes 0 (blank), 4 and 9; 9 is said."""
+    probability = torch.tensor([[[0.5, 0.1, 0.4], [0.2, 0.2, 0.6], [1 / 3, 1 / 3, 1 / 3]]])
+    loss = sequence_loss(probability.log(), torch.tensor([[0, 9, -100]]), torch.tensor([0, 4, 9]))
+    assert loss.item() == pytest.approx(-math.log(0.5 * 0.6 + 0.4 * 0.6 + 0.4 * 0.2))
+
+
+def test_align_learns_from_the_sequence_too(corpus, tokenizer, tmp_path):
+    align(corpus, tokenizer, tmp_path, replace(ALIGN, sequence=0.3))
+    curve = [json.loads(line) for line in (tmp_path / "align.jsonl").read_text().splitlines()]
+    assert curve[-1]["held_out"] > 0.8
+    projector = projector_from(tmp_path / "align.pt", 16)
+    assert hearing(corpus, projector, tokenizer)["smoothed"] < 0.5
 
 
 def test_a_connector_that_grows_begins_where_it_was(corpus, tokenizer, tmp_path):
