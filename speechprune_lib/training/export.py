@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save_file
 from transformers import Qwen2AudioEncoder
 
 from ..files import write_whole
+from ..models.mini.adapted import WEIGHTS
 from ..models.mini.connector import VocabularyProjector
-from ..models.mini.load import ADAPTER, CONNECTOR, ENCODER, LOST_FRAMES, WEIGHTS
+from ..models.mini.load import ADAPTER, CONNECTOR, ENCODER, LOST_FRAMES
 from ..models.rows import MINI
 
 

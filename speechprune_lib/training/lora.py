@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..models.mini.load import CONNECTOR, DOWN, WEIGHTS
+from ..models.mini.adapted import DOWN, WEIGHTS
+from ..models.mini.load import CONNECTOR
 
 UP = ".lora_B.weight"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,7 +34,14 @@ def base_llm() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     Raises RuntimeError naming both ways out if neither is there.
     """
     packed = packed_file()
-    folder = HUB_ID if packed is None else str(_unpacked(packed))
+    if packed is None:
+        return read_llm(HUB_ID)
+    name = f"smollm2-{file_hash(packed)[:16]}"
+    return read_llm(str(kept(name, lambda out: _unpack(packed, out))))
+
+
+def read_llm(folder: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """An LLM in float32 on the CPU, in evaluation mode, and its tokenizer, from a folder or by its name on the hub."""
     try:
         with _no_progress_bar():
             model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
@@ -79,14 +86,14 @@ def _no_progress_bar() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _unpacked(packed: Path) -> Path:
-    """The cached folder of the unpacked weights, made if missing: whole or not at all, whoever else makes it too."""
-    target = cache_folder() / f"smollm2-{file_hash(packed)[:16]}"
+def kept(name: str, write: Callable[[Path], None]) -> Path:
+    """The cache's folder of that name, written if missing: whole or not at all, whoever else writes it too."""
+    target = cache_folder() / name
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix="unpacking-") as temporary:
             part = Path(temporary) / "weights"
-            _unpack(packed, part)
+            write(part)
             try:
                 part.rename(target)
             except OSError:  # another process was first

@@ -21,7 +21,8 @@ from transformers import (
 from ...files import file_hash
 from ..adapter import LongAudio, TransformersSpeechModel
 from ..rows import MINI
-from .base_llm import base_llm, base_revision
+from .adapted import WEIGHTS, adapted_llm
+from .base_llm import base_revision
 from .connector import VocabularyProjector
 from .modeling import MiniSpeechLLM
 
@@ -29,7 +30,6 @@ FOLDER = Path(__file__).resolve().parents[3] / "data" / "models" / "mini"
 ENCODER, CONNECTOR = "encoder.safetensors", "connector.safetensors"
 ADAPTER, LOST_FRAMES = "adapter", "adapter-lost-frames"
 """LoRA trained on whole audio; LoRA trained on audio that had lost frames at random."""
-WEIGHTS, DOWN = "adapter_model.safetensors", ".lora_A.weight"
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 
@@ -56,26 +56,26 @@ def load_mini(
             f"{folder} lacks {', '.join(missing)}: clone the whole repository, or train the mini model "
             "(python -m speechprune_lib.training --help)"
         )
-    llm, tokenizer = base_llm()
+    llm, tokenizer = adapted_llm(folder / adapter)
     (audio_token_id,) = tokenizer(MINI.audio_token, add_special_tokens=False)["input_ids"]
-    model: Any = build(folder, llm, audio_token_id, adapter)
+    model: Any = build(folder, llm, audio_token_id)
     row = replace(MINI, name=MINI.name + adapter.removeprefix(ADAPTER))
     extractor = WhisperFeatureExtractor(feature_size=model.config.audio_config.num_mel_bins)
     return TransformersSpeechModel(row, model.to(device), tokenizer, extractor, revision(folder, adapter), long_audio)
 
 
-def build(folder: Path, llm: PreTrainedModel, audio_token_id: int, adapter: str = ADAPTER) -> MiniSpeechLLM:
-    """Assemble encoder, connector and LLM around the trained parts; LoRA is merged into the LLM, which it changes."""
+def build(folder: Path, llm: PreTrainedModel, audio_token_id: int) -> MiniSpeechLLM:
+    """Assemble encoder, connector and the adapted LLM."""
     shapes = json.loads((folder / "config.json").read_text())
     encoder = _encoder(shapes["encoder"], folder / ENCODER)
     projector = _projector(encoder.config.d_model, llm.config.hidden_size, shapes["connector"], folder / CONNECTOR)
-    merged = _with_lora(llm, folder / adapter)
-    config = Qwen2AudioConfig(audio_config=encoder.config, text_config=merged.config, audio_token_index=audio_token_id)
+    config = Qwen2AudioConfig(audio_config=encoder.config, text_config=llm.config, audio_token_index=audio_token_id)
     with torch.device("meta"):  # every module of this shell is replaced: give it no memory and no random numbers
         model = MiniSpeechLLM(config, projector)
-    model.model.audio_tower, model.model.language_model = encoder, merged.model
-    model.lm_head = merged.lm_head
-    model.generation_config = merged.generation_config
+    inner: Any = llm
+    model.model.audio_tower, model.model.language_model = encoder, inner.model
+    model.lm_head = inner.lm_head
+    model.generation_config = inner.generation_config
     return model.eval().requires_grad_(False)
 
 
@@ -119,22 +119,3 @@ def _filled(module: Module, weights: Path) -> Module:
     state = {name: value.float() if value.is_floating_point() else value for name, value in load_file(weights).items()}
     module.load_state_dict(state, assign=True)
     return module
-
-
-def _with_lora(llm: PreTrainedModel, adapter: Path) -> Any:
-    """Add LoRA's update alpha / r * B A to every weight that has one (arXiv 2106.09685, Eq. 3), in place.
-
-    By hand, so that answering needs no peft, which only training uses. Raises ValueError for an adapter of another
-    kind than `training` makes.
-    """
-    settings, state = json.loads((adapter / "adapter_config.json").read_text()), load_file(adapter / WEIGHTS)
-    beyond = [name for name in ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern") if settings.get(name)]
-    if beyond or settings["peft_type"] != "LORA":
-        raise ValueError(f"{adapter} uses {', '.join(beyond) or settings['peft_type']}, expected plain LoRA")
-    with torch.no_grad():
-        for name in state:
-            if name.endswith(DOWN):
-                module: Any = llm.get_submodule(name.removeprefix("base_model.model.").removesuffix(DOWN))
-                up, down = state[name.replace("lora_A", "lora_B")].float(), state[name].float()
-                module.weight.addmm_(up, down, alpha=settings["lora_alpha"] / settings["r"])
-    return llm

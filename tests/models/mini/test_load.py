@@ -12,8 +12,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2AudioEncoder
 
-from speechprune_lib.models.mini import load
-from speechprune_lib.models.mini.base_llm import base_llm, packed_file
+from speechprune_lib.models.mini import adapted, load
+from speechprune_lib.models.mini.base_llm import CACHE_VARIABLE, base_llm, packed_file
 from speechprune_lib.models.mini.connector import VocabularyProjector
 from speechprune_lib.models.rows import MINI
 
@@ -43,8 +43,10 @@ def folder(tmp_path, tokenizer, encoder_config, monkeypatch):
     keys = ("num_mel_bins", "encoder_layers", "encoder_attention_heads", "encoder_ffn_dim", "d_model")
     shapes = {"encoder": {key: getattr(encoder_config, key) for key in keys}, "connector": CONNECTOR}
     (tmp_path / "config.json").write_text(json.dumps(shapes))
-    monkeypatch.setattr(load, "base_llm", lambda: (text_llm(len(tokenizer)), tokenizer))
-    monkeypatch.setattr(load, "base_revision", lambda: "base")
+    monkeypatch.setattr(adapted, "base_llm", lambda: (text_llm(len(tokenizer)), tokenizer))
+    for module in (adapted, load):
+        monkeypatch.setattr(module, "base_revision", lambda: "base")
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path
 
 
@@ -67,6 +69,14 @@ def test_lora_is_merged_as_peft_merges_it(folder, tokenizer):
     for name in expected:
         torch.testing.assert_close(merged[name], expected[name], atol=1e-6, rtol=1e-6)
     assert not torch.allclose(plain["layers.0.mlp.up_proj.weight"], merged["layers.0.mlp.up_proj.weight"])
+
+
+def test_an_adapter_is_merged_once(folder, monkeypatch):
+    first = load.load_mini(folder=folder).model.state_dict()
+    monkeypatch.setattr(adapted, "base_llm", None)
+    again = load.load_mini(folder=folder).model.state_dict()
+    assert first.keys() == again.keys() and all(torch.equal(first[name], again[name]) for name in first)
+    assert len(list((folder / "cache").iterdir())) == 1
 
 
 def test_another_kind_of_adapter_is_refused(folder):
