@@ -1,8 +1,8 @@
 """Stage 3, `align`: train the connector to name, frame by frame, the token being spoken.
 
-Plain frame-wise cross-entropy against the engine's exact word times; a sampled softmax (the batch's tokens and a few
-thousand others) because the whole vocabulary on every frame would cost more than the rest of the network. A sitting
-may begin with an earlier one's connector, on other speech: what either has spoken is in the vocabulary.
+Plain frame-wise cross-entropy against the engine's exact word times (`losses`). A sitting may begin with an earlier one's
+connector, on other speech: what either has spoken is in the vocabulary. The encoder stays as it is, but for the upper
+layers that the settings unfreeze (`upper`).
 """
 
 # pyright: basic
@@ -17,20 +17,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase, Qwen2AudioEncoder
 
-from ..audio import WINDOW_TOKENS
-from .corpus import ENCODED, Corpus
+from .corpus import Corpus
 from .count import count_transitions, spoken_runs, text_runs
 from .features import Features
-from .labels import BLANK, frame_labels, timed_tokens
+from .labelled import Labelled, label
 from .loop import arithmetic, note, rate_factor, save, smoothed
+from .losses import frame_loss
 from .spelled import SpelledClassifier, exported
 from .upper import UnfrozenFeatures, UpperLayers, below, features_of_windows
 
@@ -55,45 +52,6 @@ class AlignSettings:
     unfreeze: int = 0  # upper layers of the encoder that learn too
     sequence: float = 0.0  # weight of the loss of the tokens in order (CTC), beside that of every frame
     upper_rate: float = 0.1  # their rate, as a share of the connector's: they have learnt to hear already
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Every encoded window with its labels: class 0 is blank, class i is `token_ids[i - 1]`, -100 is not heard."""
-
-    windows: list[tuple[int, int]]
-    classes: np.ndarray
-    token_ids: np.ndarray
-    held_out: list[int]  # windows that are never trained on
-    passages: list[int]  # the other windows of passages
-
-
-def label(
-    corpus: Corpus, tokenizer: PreTrainedTokenizerBase, known: np.ndarray | None = None, suffix: str = ENCODED
-) -> Labelled:
-    """known: ids of tokens that the vocabulary holds, spoken here or not. suffix: of the file that a shard must have."""
-    windows, rows, held_out, passages = [], [], [], []
-    for shard in tqdm(corpus.encoded(suffix), desc="shards labelled"):
-        frames = corpus.frames(shard)
-        for clip in corpus.clips(shard):
-            words = [tuple(w) for s in clip["sentences"] for w in s["words"]]
-            labels = frame_labels(timed_tokens(words, tokenizer), clip["windows"] * WINDOW_TOKENS).reshape(
-                -1, WINDOW_TOKENS
-            )
-            for window, row in zip(corpus.windows(clip), labels, strict=True):
-                row[frames[window] :] = -100
-                if "questions" in clip:
-                    (held_out if corpus.is_held_out(clip) else passages).append(len(windows))
-                windows.append((shard, window))
-                rows.append(row)
-    if not held_out:
-        raise ValueError(
-            f"no passages among the encoded shards of {corpus.root}, so nothing is held out: speak all shards"
-        )
-    ids = np.stack(rows)
-    token_ids = np.union1d(ids[ids >= 0], np.zeros(0, np.int64) if known is None else known)
-    classes = np.where(ids >= 0, np.searchsorted(token_ids, ids) + 1, np.where(ids == BLANK, 0, -100))
-    return Labelled(windows, classes, token_ids, held_out, passages)
 
 
 def align(
@@ -190,7 +148,15 @@ class _Trainer:
             group["lr"] = settings.rate * group["share"] * course
         classes = torch.from_numpy(self.data.classes[rows]).to(self.device)
         with arithmetic(self.device, settings.bf16):
-            loss = _loss(self.net, self.features(rows, self.device), classes, settings)
+            loss = frame_loss(
+                self.net,
+                self.features(rows, self.device),
+                classes,
+                settings.negatives,
+                settings.frame_share,
+                settings.smoothing,
+                settings.sequence,
+            )
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], 1.0)
@@ -227,43 +193,6 @@ def _rows(train: list[int], settings: AlignSettings, step: int) -> list[int]:
     epoch, index = divmod(step, per_epoch)
     order = random.Random(settings.seed * 1000 + epoch).sample(train, len(train))
     return order[index * count : (index + 1) * count]
-
-
-def _loss(net: SpelledClassifier, features: Tensor, classes: Tensor, settings: AlignSettings) -> Tensor:
-    hidden, known = net.net.hidden(features), classes >= 0
-    heard = known & (torch.rand(classes.shape, device=classes.device) < settings.frame_share)
-    others = torch.randint(1, net.net.output.out_features, (settings.negatives,), device=classes.device)
-    present = classes[known if settings.sequence else heard]
-    sampled = torch.unique(torch.cat([present, present.new_zeros(1), others]))
-    rows, bias = net.rows(sampled), net.net.output.bias[sampled]
-    logits = functional.linear(hidden[heard], rows, bias).float()
-    target = torch.searchsorted(sampled, classes[heard])
-    loss = functional.cross_entropy(logits, target, label_smoothing=settings.smoothing)
-    if settings.sequence:
-        every = functional.linear(hidden, rows, bias).float().log_softmax(-1)
-        loss = loss + settings.sequence * sequence_loss(every, classes, sampled)
-    return loss
-
-
-def sequence_loss(
-    log_probability: Float[Tensor, "windows frames sampled"],
-    classes: Int[Tensor, "windows frames"],
-    sampled: Int[Tensor, " sampled"],
-) -> Tensor:
-    """CTC (Graves et al. 2006, Eq. 8) of each window's tokens in order, per token: a run of equal frames says its token once.
-
-    So it charges what `VocabularyProjector.reading` would get wrong, wherever in time. sampled: the class of every column,
-    ascending, blank first.
-    """
-    said = [torch.unique_consecutive(row[row >= 0]) for row in classes]
-    said = [torch.searchsorted(sampled, row[row > 0]) for row in said]
-    return functional.ctc_loss(
-        log_probability.transpose(0, 1),
-        torch.cat(said),
-        (classes >= 0).sum(1),
-        torch.tensor([len(row) for row in said], device=classes.device),
-        zero_infinity=True,
-    )
 
 
 @torch.inference_mode()

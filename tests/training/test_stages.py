@@ -14,10 +14,12 @@ from speechprune_lib.models.mini.connector import VocabularyProjector
 from speechprune_lib.models.mini.load import exported_projector
 from speechprune_lib.training import align as align_module
 from speechprune_lib.training import tune as tune_module
-from speechprune_lib.training.align import AlignSettings, align, label, sequence_loss
+from speechprune_lib.training.align import AlignSettings, align
 from speechprune_lib.training.export import export, export_adapter, export_connector, projector_from
+from speechprune_lib.training.labelled import label
 from speechprune_lib.training.lessons import LessonPlan
 from speechprune_lib.training.lora import at_rank
+from speechprune_lib.training.losses import sequence_loss
 from speechprune_lib.training.reading import hearing
 from speechprune_lib.training.tune import TuneSettings, tune
 
