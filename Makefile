@@ -64,6 +64,7 @@ evaluate: setup  ## Put every question that the book shows to the mini model, in
 	$(BIN)/speechprune evaluate --model mini --preset ablations --out $(ROWS) $(ENGINE)
 	$(BIN)/speechprune evaluate --model mini --preset open --out $(ROWS) $(ENGINE)
 	$(BIN)/speechprune evaluate --model mini --preset long --out $(ROWS) $(ENGINE)
+	$(BIN)/speechprune evaluate --model mini-lost-frames --preset adapters --seeds 0,1 --out $(ROWS) $(ENGINE)
 
 # All cores, whatever OMP_NUM_THREADS says: this is what an answer costs here. Minutes each; leave the machine alone.
 bench: setup  ## Measure what an answer costs on this machine, into data/results/efficiency

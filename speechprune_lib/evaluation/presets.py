@@ -98,6 +98,11 @@ PRESETS: Mapping[str, Preset] = {
         (0.2,),
         split="long",
     ),
+    "adapters": Preset(
+        "What another adapter of the same model makes of pruned audio",
+        (*CONTEXT, "speechprune", "phase1", "phase2", "phase1:match=max", "rap", "rac"),
+        (0.2, 0.8),
+    ),
     "ablations": Preset(
         "What matters, by how much",
         (*CONTEXT, *(method for methods in ABLATIONS.values() for method in methods)),

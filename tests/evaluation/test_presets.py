@@ -83,6 +83,7 @@ def test_a_files_rows_are_told_apart_by_preset(tmp_path):
 def test_unknown_presets_are_told():
     assert preset("table2") is PRESETS["table2"]
     with pytest.raises(
-        ValueError, match="there is no preset 'table3'; there are table1, fig3, table2, chosen, open, long, ablations"
+        ValueError,
+        match="there is no preset 'table3'; there are table1, fig3, table2, chosen, open, long, adapters, ablations",
     ):
         preset("table3")
