@@ -96,7 +96,7 @@ REFUSED = [
     (["--engine", "dask"], "--engine got 'dask', expected serial, ray"),
     (["--workers", "2"], "--workers got 2 with --engine serial"),
     (["--benchmark", "none"], "no benchmark is called 'none', expected one of ['cn-college-listen', 'dream-tts'"),
-    (["--model", "gpt"], "unknown model 'gpt', expected auto or one of mini, qwen2-audio"),
+    (["--model", "gpt"], "unknown model 'gpt', expected auto or one of mini, mini-lost-frames, qwen2-audio"),
     (["--preset", "table3"], "there is no preset 'table3'; there are table1, fig3, table2"),
     (["--preset", "table1", "--rates", "0.2"], "--preset fixes methods and rates"),
     (["--preset", "table1,ablations"], "are of the splits dev, test: name one by --split"),
