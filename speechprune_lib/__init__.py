@@ -16,7 +16,13 @@ with prune(model, processor, "Where did Laura leave her backpack?", keep=600):
     reply = model.generate(**inputs)
 """
 
+import warnings
+
 import lazy_loader
+
+with warnings.catch_warnings():  # transformers and pooch import it too; without ipywidgets it complains in a notebook
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    import tqdm.auto  # noqa: F401
 
 # The names stand in `__init__.pyi`. Each is imported when it is first used: whoever only loads a model need not wait for
 # the statistics.

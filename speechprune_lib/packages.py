@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from importlib import import_module
 from typing import Any
-
-with warnings.catch_warnings():  # transformers and pooch import it too; without ipywidgets it complains in a notebook
-    warnings.filterwarnings("ignore", message="IProgress not found")
-    import tqdm.auto  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 
 def needed(module: str, purpose: str, extra: str) -> Any:

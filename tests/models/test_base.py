@@ -93,5 +93,7 @@ def test_the_profile_says_why(asked, gpu):
 
 
 def test_an_unknown_model_is_refused():
-    with pytest.raises(ValueError, match="unknown model 'whisper', expected auto or one of mini, mini-lost-frames, qwen2-audio"):
+    with pytest.raises(
+        ValueError, match="unknown model 'whisper', expected auto or one of mini, mini-lost-frames, qwen2-audio"
+    ):
         load_model("whisper")
