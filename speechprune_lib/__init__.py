@@ -22,7 +22,7 @@ import lazy_loader
 
 with warnings.catch_warnings():  # transformers and pooch import it too; without ipywidgets it complains in a notebook
     warnings.filterwarnings("ignore", message="IProgress not found")
-    import tqdm.auto  # noqa: F401
+    import tqdm.auto  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 # The names stand in `__init__.pyi`. Each is imported when it is first used: whoever only loads a model need not wait for
 # the statistics.
