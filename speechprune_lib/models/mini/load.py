@@ -21,7 +21,7 @@ from transformers import (
 from ...files import file_hash
 from ..adapter import LongAudio, TransformersSpeechModel
 from ..rows import MINI
-from .adapted import WEIGHTS, adapted_llm
+from .adapted import SETTINGS, WEIGHTS, adapted_llm
 from .base_llm import base_revision
 from .connector import VocabularyProjector
 from .modeling import MiniSpeechLLM
@@ -36,7 +36,7 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 
 def files(adapter: str = ADAPTER) -> tuple[str, ...]:
     """What the model is made of, in its folder."""
-    return ("config.json", ENCODER, CONNECTOR, f"{adapter}/adapter_config.json", f"{adapter}/{WEIGHTS}")
+    return ("config.json", ENCODER, CONNECTOR, f"{adapter}/{SETTINGS}", f"{adapter}/{WEIGHTS}")
 
 
 def load_mini(
