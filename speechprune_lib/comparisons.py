@@ -20,7 +20,8 @@ from .statistics import compare_paired, told_detectable
 Key = tuple[str, str, float | None]
 """(method, options as JSON text, rate)."""
 
-COLUMNS = ("method", "options", "rate", "n", "difference", "low", "high", "first_only", "second_only", "p", "p_holm")
+CONDITION = ("method", "options", "rate")
+FOUND = ("n", "difference", "low", "high", "first_only", "second_only", "p")
 
 
 def rightness(rows: pd.DataFrame) -> dict[Key, dict[str, float]]:
@@ -56,17 +57,16 @@ def compare(rows: pd.DataFrame, against: str) -> pd.DataFrame:
         raise ValueError(f"no answers of {against!r} to compare with, there are those of {', '.join(named)}")
     of_rate = {rate: answers for (_, _, rate), answers in found.items()}
     lines = [
-        dict(zip(("method", "options", "rate"), key, strict=True)) | _line(answers, other)
+        dict(zip(CONDITION, key, strict=True)) | _line(answers, other)
         for key, answers in known.items()
         if key not in found and (other := of_rate.get(key[2], of_rate.get(None))) is not None
     ]
-    table = pd.DataFrame(lines, columns=[name for name in COLUMNS if name != "p_holm"])
-    corrected = multipletests(table["p"], method="holm")[1] if len(table) else []
-    return table.assign(p_holm=corrected)
+    return _corrected(lines, (*CONDITION, *FOUND))
 
 
 def compare_models(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """A line a condition that two models were put to: by how much the first beats the second, columns as `compare`'s.
+    """A line a condition that two models were put to: by how much the first beats the second, columns as `compare`'s,
+    and each one's accuracy.
 
     first, second: rows of the same benchmark. Only answers to the same question under the same seed count. Raises
     ValueError where there are none, or of several scorings.
@@ -76,13 +76,12 @@ def compare_models(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
         raise ValueError("no question that both models were asked under the same condition: evaluate both there")
     ours, theirs = (rightness(rows[rows["key"].isin(shared)]) for rows in (first, second))
     lines = [
-        dict(zip(("method", "options", "rate"), key, strict=True))
+        dict(zip(CONDITION, key, strict=True))
         | {"first": _mean(answers), "second": _mean(theirs[key])}
         | _line(answers, theirs[key])
         for key, answers in ours.items()
     ]
-    table = pd.DataFrame(lines, columns=[*COLUMNS[:3], "first", "second", *COLUMNS[3:-1]])
-    return table.assign(p_holm=multipletests(table["p"], method="holm")[1])
+    return _corrected(lines, (*CONDITION, "first", "second", *FOUND))
 
 
 def told_beneath(rows: pd.DataFrame) -> str:
@@ -109,6 +108,12 @@ def _complete(answers: Iterable[Mapping[str, float]]) -> list[Mapping[str, float
     every = list(answers)
     questions = {example for one in every for example in one}
     return [one for one in every if set(one) == questions]
+
+
+def _corrected(lines: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+    """The lines as a table, with Holm's correction for all of them."""
+    table = pd.DataFrame(lines, columns=[*columns])
+    return table.assign(p_holm=multipletests(table["p"], method="holm")[1] if len(table) else [])
 
 
 def _mean(answers: Mapping[str, float]) -> float:

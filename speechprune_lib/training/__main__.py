@@ -33,7 +33,7 @@ from ..models.mini.load import (
 )
 from .align import AlignSettings
 from .align import align as train_connector
-from .corpus import Corpus
+from .corpus import ENCODED, Corpus
 from .coverage import coverage, spoken_words
 from .ct2 import read_ct2, whisper_encoder
 from .encode import encode as encode_corpus
@@ -76,7 +76,7 @@ def speak(
 ) -> None:
     """Speak half an hour of training speech per shard (needs flite and WordNet, see speechprune_lib/training)."""
     began = time.time()
-    speak_corpus(work / "speech", range(first_shard, shards or all_shards()), workers)
+    speak_corpus(work / "speech", _planned(first_shard, shards), workers)
     corpus = Corpus(work / "speech")
     spoken = list(corpus.spoken())
     clips = [clip for shard in spoken for clip in corpus.clips(shard)]
@@ -105,10 +105,12 @@ def encode(
     ] = 0,
 ) -> None:
     """Cache the frozen Whisper encoder's features; --follow waits for shards still being spoken."""
-    began, awaited = time.time(), range(first_shard, shards or all_shards()) if follow else ()
+    began, planned, corpus = time.time(), _planned(first_shard, shards), Corpus(work / "speech")
+    chosen = planned if follow else [shard for shard in corpus.spoken() if shard in planned]
     encoder = lower_part(_encoder(model), below_layers) if below_layers else _encoder(model)
-    encode_corpus(Corpus(work / "speech"), encoder, device, awaited, bf16, below(below_layers))
-    _card(work, "encode", began, {"shards": _shards(work), "device": device, "bf16": bf16})
+    encode_corpus(corpus, encoder, device, chosen, bf16, below(below_layers))
+    facts = {"shards": _shards(work, below_layers), "below": below_layers, "device": device, "bf16": bf16}
+    _card(work, "encode", began, facts)
 
 
 @app.command()
@@ -133,7 +135,12 @@ def align(
     corpus = Corpus(work / "speech")
     encoder = _encoder(start and start.parent) if unfreeze else None
     train_connector(corpus, tokenizer, work, settings, device, start, counted_texts(), encoder)
-    facts = {"settings": asdict(settings), "shards": _shards(work), "device": device, "start": start and str(start)}
+    facts = {
+        "settings": asdict(settings),
+        "shards": _shards(work, unfreeze),
+        "device": device,
+        "start": start and str(start),
+    }
     projector = projector_from(work / "align.pt", llm.config.hidden_size)
     upper = None if encoder is None else trained_upper(encoder, torch.load(work / "align.pt", weights_only=True))
     _card(work, "align", began, facts | {"held_out": hearing(corpus, projector, tokenizer, device, upper)})
@@ -161,6 +168,8 @@ def hear(
     for group in asked:
         corpus = Corpus(work / "heard" / group)
         speak_corpus(corpus.root, range(len(passage_files())), workers, test_of=group)
+        for shard in corpus.encoded():  # by another encoder, it may be
+            corpus.file(shard, ENCODED).unlink()
         encode_corpus(corpus, encoder, device)
         heard[group] = hearing(corpus, projector, tokenizer, device)
     development = load_benchmark("spiral-mini", split="dev")
@@ -218,6 +227,14 @@ def export(
         export_parts(_trained_encoder(work), work, out)
 
 
+def _planned(first: int, shards: int | None) -> range:
+    """Raises BadParameter where no shard is left between the two."""
+    planned = range(first, shards or all_shards())
+    if not planned:
+        raise typer.BadParameter(f"--first-shard is {first}, expected less than --shards, {planned.stop}")
+    return planned
+
+
 def _known_adapter(name: str) -> str:
     if name not in ADAPTERS:
         raise typer.BadParameter(f"no adapter {name!r}, expected {' or '.join(ADAPTERS)}")
@@ -251,8 +268,9 @@ def _encoder(model: Path | None = None) -> Qwen2AudioEncoder:
     return whisper_encoder(read_ct2(files))
 
 
-def _shards(work: Path) -> int:
-    return len(Corpus(work / "speech").encoded())
+def _shards(work: Path, layers: int = 0) -> int:
+    """How many are encoded, up to the encoder's last `layers` layers."""
+    return len(Corpus(work / "speech").encoded(below(layers)))
 
 
 def _card(work: Path, stage: str, began: float, facts: dict) -> None:

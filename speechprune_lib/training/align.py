@@ -120,9 +120,8 @@ class _Trainer:
         self.transitions = count_transitions(runs, len(data.token_ids))
         torch.manual_seed(settings.seed)
         sample = self._sample(1 if saved is not None else 40)
-        self.net = SpelledClassifier(sample.shape[-1], settings.dim, settings.depth, data.token_ids, tokenizer).to(
-            device
-        )
+        width = sample.shape[-1]
+        self.net = SpelledClassifier(width, settings.dim, settings.depth, data.token_ids, tokenizer).to(device)
         groups = [{"params": [*self.net.parameters()], "share": 1.0}]
         if self.upper is not None:
             groups.append({"params": [*self.upper.parameters()], "share": settings.upper_rate})
@@ -152,10 +151,10 @@ class _Trainer:
                 self.net,
                 self.features(rows, self.device),
                 classes,
-                settings.negatives,
-                settings.frame_share,
-                settings.smoothing,
-                settings.sequence,
+                negatives=settings.negatives,
+                share=settings.frame_share,
+                smoothing=settings.smoothing,
+                sequence=settings.sequence,
             )
         self.optimizer.zero_grad()
         loss.backward()

@@ -28,9 +28,11 @@ class Corpus:
     def clips(self, shard: int) -> list[dict]:
         return json.loads(self.file(shard, "json").read_text())
 
-    def spoken(self, follow: Sequence[int] = ()) -> Iterator[int]:
-        """Shards in order: those that are there, or, with `follow`, those, waiting for every one still being spoken."""
-        for shard in follow or sorted(int(file.stem[-3:]) for file in self.root.glob("shard_???.json")):
+    def spoken(self, shards: Sequence[int] | None = None) -> Iterator[int]:
+        """Shards in order: those that are there, or the named ones, waiting for every one still being spoken."""
+        for shard in (
+            shards if shards is not None else sorted(int(file.stem[-3:]) for file in self.root.glob("shard_???.json"))
+        ):
             while not self.file(shard, "json").exists():
                 time.sleep(2)
             yield shard

@@ -29,16 +29,16 @@ def encode(
     corpus: Corpus,
     encoder: Qwen2AudioEncoder,
     device: str = "cpu",
-    follow: Sequence[int] = (),
+    shards: Sequence[int] | None = None,
     bf16: bool = False,
     suffix: str = ENCODED,
 ) -> None:
     """Write `shard_NNN.features.npy` (float16) and `shard_NNN.frames.npy` for every spoken shard that lacks them.
 
-    suffix: another file's, in place of the features': for an encoder that ends earlier.
+    shards: those alone, waiting for them to be spoken. suffix: another file's, in place of the features': for an encoder that ends earlier.
     """
     encoder.eval().to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
-    for shard in tqdm(corpus.spoken(follow), desc="shards encoded", total=len(follow) or None):
+    for shard in tqdm(corpus.spoken(shards), desc="shards encoded", total=None if shards is None else len(shards)):
         if not corpus.file(shard, suffix).exists():
             _encode_shard(corpus, shard, encoder, device, bf16, suffix)
 

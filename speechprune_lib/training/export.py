@@ -49,7 +49,8 @@ def export(encoder: Qwen2AudioEncoder, trained: Path, out: Path) -> None:
 def export_connector(encoder: Qwen2AudioEncoder, trained: Path, out: Path, blank: torch.Tensor) -> None:
     """Write the connector alone, for another sitting of `align` to begin with: no adapter has met it yet.
 
-    The encoder comes with it where `align` trained layers of that. blank: the vector of "no word here" that an adapter knows from an earlier connector, so that both fit together.
+    The encoder comes with it where `align` trained layers of that. blank: the vector of "no word here" that an adapter
+    knows from an earlier connector, so that both fit together.
     """
     projector = projector_from(trained / "align.pt", len(blank))
     projector.blank.data.copy_(blank)

@@ -19,6 +19,7 @@ def frame_loss(
     net: SpelledClassifier,
     features: Float[Tensor, "windows frames width"],
     classes: Int[Tensor, "windows frames"],
+    *,
     negatives: int,
     share: float,
     smoothing: float,

@@ -1,14 +1,17 @@
 """The cached features against what Qwen2-Audio's own forward hands to its projector."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
 from transformers import LlamaConfig, Qwen2AudioConfig, Qwen2AudioEncoderConfig, Qwen2AudioForConditionalGeneration
 from transformers import WhisperFeatureExtractor as Extractor
+from typer.testing import CliRunner
 
 from speechprune_lib.audio import audio_tokens
+from speechprune_lib.training.__main__ import app
 from speechprune_lib.training.corpus import Corpus
 from speechprune_lib.training.encode import encode, features_of
 
@@ -60,3 +63,13 @@ def test_a_shard_is_encoded_once_and_whole(model, tmp_path):
     stamp = corpus.file(0, "features.npy").stat().st_mtime_ns
     encode(corpus, model.model.audio_tower)
     assert corpus.file(0, "features.npy").stat().st_mtime_ns == stamp
+
+
+def test_no_shard_between_the_first_and_the_last_is_refused(tmp_path):
+    for stage in ("speak", "encode"):
+        told = CliRunner().invoke(app, [stage, "--work", str(tmp_path), "--first-shard", "9", "--shards", "9"])
+        assert told.exit_code == 2 and "--first-shard is 9, expected less than --shards, 9" in plain_text(told.output)
+
+
+def plain_text(output: str) -> str:
+    return " ".join(re.sub(r"[│╭╮╰╯─]|\x1b\[[0-9;]*m", " ", output).split())
