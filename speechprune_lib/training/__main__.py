@@ -20,10 +20,12 @@ from transformers import Qwen2AudioEncoder
 
 from ..audio import SAMPLE_RATE_HZ
 from ..benchmarks import load_benchmark
+from ..files import file_hash, write_whole
 from ..models.mini.base_llm import base_llm
 from ..models.mini.connector import VocabularyProjector
 from ..models.mini.load import (
     ADAPTER,
+    CONFIG,
     CONNECTOR,
     ENCODER,
     FOLDER,
@@ -107,7 +109,9 @@ def encode(
     """Cache the frozen Whisper encoder's features; --follow waits for shards still being spoken."""
     began, planned, corpus = time.time(), _planned(first_shard, shards), Corpus(work / "speech")
     chosen = planned if follow else [shard for shard in corpus.spoken() if shard in planned]
-    encoder = lower_part(_encoder(model), below_layers) if below_layers else _encoder(model)
+    if model is not None:
+        _adopt_encoder(work, model)
+    encoder = lower_part(_encoder(work), below_layers) if below_layers else _encoder(work)
     encode_corpus(corpus, encoder, device, chosen, bf16, below(below_layers))
     facts = {"shards": _shards(work, below_layers), "below": below_layers, "device": device, "bf16": bf16}
     _card(work, "encode", began, facts)
@@ -123,7 +127,9 @@ def align(
     start: Annotated[Path | None, typer.Option(help="an exported connector.safetensors to begin with")] = None,
     seed: Seed = AlignSettings.seed,
     bf16: Bf16 = False,
-    unfreeze: Annotated[int, typer.Option(min=0, help="the encoder's last so many layers learn too")] = 0,
+    unfreeze: Annotated[
+        int, typer.Option(min=0, help="so many last layers of WORK's encoder (encode --model) learn too")
+    ] = 0,
     sequence: Annotated[float, typer.Option(min=0, help="weight of the loss of the tokens in order (CTC)")] = 0.0,
 ) -> None:
     """Train the connector to name the token spoken in every frame."""
@@ -133,7 +139,7 @@ def align(
     )
     llm, tokenizer = base_llm()
     corpus = Corpus(work / "speech")
-    encoder = _encoder(start and start.parent) if unfreeze else None
+    encoder = _encoder(work) if unfreeze else None
     train_connector(corpus, tokenizer, work, settings, device, start, counted_texts(), encoder)
     facts = {
         "settings": asdict(settings),
@@ -247,16 +253,27 @@ def _projector(work: Path, model: Path | None, width: int) -> VocabularyProjecto
 
 def _trained_encoder(work: Path) -> Qwen2AudioEncoder:
     """The encoder, with the layers that align trained in place of its own, if it trained any."""
-    saved, encoder = torch.load(work / "align.pt", weights_only=True), _encoder()
+    saved, encoder = torch.load(work / "align.pt", weights_only=True), _encoder(work)
     if upper := trained_upper(encoder, saved):
         upper.put_into(encoder)
     return encoder
 
 
-def _encoder(model: Path | None = None) -> Qwen2AudioEncoder:
-    """An exported model's, where that brings one; else Whisper-base's as it comes."""
-    if model is not None and (model / ENCODER).is_file():
-        return exported_encoder(model)
+def _adopt_encoder(work: Path, model: Path) -> None:
+    """Make an exported model's encoder the one that all of WORK's features are of."""
+    known = file_hash(work / ENCODER) if (work / ENCODER).is_file() else None
+    if known == file_hash(model / ENCODER):
+        return
+    if any((work / "speech").glob("shard_*.features.npy")) or any((work / "speech").glob("shard_*.below*.npy")):
+        raise typer.BadParameter(f"{work} holds features of another encoder than {model}'s: name another --work")
+    for name in (ENCODER, CONFIG):
+        write_whole(work / name, (model / name).read_bytes())
+
+
+def _encoder(folder: Path) -> Qwen2AudioEncoder:
+    """The encoder that a folder holds, an exported model or a WORK with an adopted one; else Whisper-base's as it comes."""
+    if (folder / ENCODER).is_file():
+        return exported_encoder(folder)
     files = []
     for package, name in ENCODER_PARTS:
         spec = find_spec(package)

@@ -15,7 +15,7 @@ from transformers import Qwen2AudioEncoder
 from ..files import write_whole
 from ..models.mini.adapted import WEIGHTS
 from ..models.mini.connector import VocabularyProjector
-from ..models.mini.load import ADAPTER, CONNECTOR, ENCODER, LOST_FRAMES
+from ..models.mini.load import ADAPTER, CONFIG, CONNECTOR, ENCODER, LOST_FRAMES
 from ..models.rows import MINI
 
 
@@ -73,7 +73,7 @@ def _export_connector(
     """With the cards of all stages so far, and these stages' learning curves."""
     out.mkdir(parents=True, exist_ok=True)
     _save(projector.state_dict(), out / CONNECTOR)
-    write_whole(out / "config.json", json.dumps(_config(encoder, projector), indent=1) + "\n")
+    write_whole(out / CONFIG, json.dumps(_config(encoder, projector), indent=1) + "\n")
     paths = {stage: trained / f"{stage}.card.json" for stage in ("speak", "encode", "hear", *stages)}
     cards = {stage: json.loads(path.read_text()) for stage, path in paths.items() if path.exists()}
     write_whole(out / "card.json", json.dumps(cards, indent=1) + "\n")

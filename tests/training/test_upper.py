@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+import typer
+from safetensors.torch import load_file, save_file
 from transformers import Qwen2AudioEncoder, Qwen2AudioEncoderConfig
 
 from speechprune_lib.audio import audio_tokens
+from speechprune_lib.models.mini.load import ENCODER
 from speechprune_lib.training import align as align_module
+from speechprune_lib.training.__main__ import _adopt_encoder as adopt
+from speechprune_lib.training.__main__ import _encoder as encoder_of
 from speechprune_lib.training.align import AlignSettings, align
 from speechprune_lib.training.corpus import Corpus
 from speechprune_lib.training.encode import encode, features_of
@@ -105,3 +110,20 @@ def test_what_cannot_be_unfrozen_is_told(halved, corpus, encoder, tokenizer, tmp
         lower_part(encoder, 3)
     with pytest.raises(ValueError, match="no passages among the encoded shards"):
         align(corpus, tokenizer, tmp_path, replace(ALIGN, unfreeze=2), encoder=encoder)  # no shard has below2.npy
+
+
+def test_a_working_folder_has_one_encoder(encoder, tmp_path):
+    models, work = [tmp_path / "first", tmp_path / "second"], tmp_path / "work"
+    for model in models:
+        model.mkdir()
+        (model / "config.json").write_text(json.dumps({"encoder": SHAPE}))
+        save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, model / ENCODER)
+        torch.nn.init.ones_(encoder.layers[2].fc1.bias)
+    for model in models:  # nothing is encoded yet
+        adopt(work, model)
+    assert torch.equal(encoder_of(work).layers[2].fc1.bias, torch.ones(16))
+    (work / "speech").mkdir()
+    (work / "speech" / "shard_000.below2.npy").touch()
+    adopt(work, models[1])
+    with pytest.raises(typer.BadParameter, match="holds features of another encoder than .*first's"):
+        adopt(work, models[0])

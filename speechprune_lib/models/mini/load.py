@@ -27,7 +27,7 @@ from .connector import VocabularyProjector
 from .modeling import MiniSpeechLLM
 
 FOLDER = Path(__file__).resolve().parents[3] / "data" / "models" / "mini"
-ENCODER, CONNECTOR = "encoder.safetensors", "connector.safetensors"
+CONFIG, ENCODER, CONNECTOR = "config.json", "encoder.safetensors", "connector.safetensors"
 ADAPTER, LOST_FRAMES = "adapter", "adapter-lost-frames"
 """LoRA trained on whole audio; LoRA trained on audio that had lost frames at random."""
 
@@ -36,7 +36,7 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 
 def files(adapter: str = ADAPTER) -> tuple[str, ...]:
     """What the model is made of, in its folder."""
-    return ("config.json", ENCODER, CONNECTOR, f"{adapter}/{SETTINGS}", f"{adapter}/{WEIGHTS}")
+    return (CONFIG, ENCODER, CONNECTOR, f"{adapter}/{SETTINGS}", f"{adapter}/{WEIGHTS}")
 
 
 def load_mini(
@@ -66,7 +66,7 @@ def load_mini(
 
 def build(folder: Path, llm: PreTrainedModel, audio_token_id: int) -> MiniSpeechLLM:
     """Assemble encoder, connector and the adapted LLM."""
-    shapes = json.loads((folder / "config.json").read_text())
+    shapes = json.loads((folder / CONFIG).read_text())
     encoder = _encoder(shapes["encoder"], folder / ENCODER)
     projector = _projector(encoder.config.d_model, llm.config.hidden_size, shapes["connector"], folder / CONNECTOR)
     config = Qwen2AudioConfig(audio_config=encoder.config, text_config=llm.config, audio_token_index=audio_token_id)
@@ -90,14 +90,14 @@ def revision(folder: Path, adapter: str = ADAPTER) -> str:
 
 def exported_projector(folder: Path, embedding_dim: int) -> VocabularyProjector:
     """The connector alone, of a folder that may hold nothing else of a model but `config.json`."""
-    shapes = json.loads((folder / "config.json").read_text())
+    shapes = json.loads((folder / CONFIG).read_text())
     projector = _projector(shapes["encoder"]["d_model"], embedding_dim, shapes["connector"], folder / CONNECTOR)
     return projector.float().eval()
 
 
 def exported_encoder(folder: Path) -> Qwen2AudioEncoder:
     """The speech encoder alone."""
-    return _encoder(json.loads((folder / "config.json").read_text())["encoder"], folder / ENCODER).eval()
+    return _encoder(json.loads((folder / CONFIG).read_text())["encoder"], folder / ENCODER).eval()
 
 
 def _encoder(shape: dict, weights: Path) -> Qwen2AudioEncoder:
