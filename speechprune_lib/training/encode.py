@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from transformers import Qwen2AudioEncoder, WhisperFeatureExtractor
 from ..audio import SAMPLE_RATE_HZ, audio_tokens, encoder_frames, mel_frames
 from .corpus import ENCODED, Corpus
 from .loop import arithmetic
+from .upper import UpperLayers, below, layers_left
 
 BATCH = 4
 SHORTENED_SHARE = 0.1
@@ -35,7 +36,8 @@ def encode(
 ) -> None:
     """Write `shard_NNN.features.npy` (float16) and `shard_NNN.frames.npy` for every spoken shard that lacks them.
 
-    shards: those alone, waiting for them to be spoken. suffix: another file's, in place of the features': for an encoder that ends earlier.
+    shards: those alone, waiting for them to be spoken. suffix: another file's, in place of the features': for an encoder
+    that ends earlier. Where such a file is there, the features go on from it.
     """
     encoder.eval().to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
     for shard in tqdm(corpus.spoken(shards), desc="shards encoded", total=None if shards is None else len(shards)):
@@ -43,18 +45,41 @@ def encode(
             _encode_shard(corpus, shard, encoder, device, bf16, suffix)
 
 
+@torch.inference_mode()
 def _encode_shard(corpus: Corpus, shard: int, encoder: Qwen2AudioEncoder, device: str, bf16: bool, suffix: str) -> None:
-    windows = np.load(corpus.file(shard, "npy"), mmap_mode="r")
-    lengths = _lengths(corpus, shard, len(windows), windows.shape[1])
-    features = []
-    for first in range(0, len(windows), BATCH):
-        part = slice(first, first + BATCH)
-        audio = [w[:n].astype(np.float32) / 32768 for w, n in zip(windows[part], lengths[part], strict=True)]
-        features.append(features_of(encoder, audio, device, bf16).half().cpu().numpy())
-    np.save(corpus.file(shard, "frames.npy"), np.array([audio_tokens(n) for n in lengths]))
+    left = layers_left(corpus, shard) if suffix == ENCODED else 0
+    if left:
+        parts = _from_below(corpus, shard, UpperLayers(encoder, left).eval(), device, bf16)
+    else:
+        parts = _from_sound(corpus, shard, encoder, device, bf16)
+    features = [part.half().cpu().numpy() for part in parts]
     partial = corpus.file(shard, "part.npy")
     np.save(partial, np.concatenate(features))
     os.replace(partial, corpus.file(shard, suffix))
+
+
+def _from_sound(
+    corpus: Corpus, shard: int, encoder: Qwen2AudioEncoder, device: str, bf16: bool
+) -> Iterator[torch.Tensor]:
+    windows = np.load(corpus.file(shard, "npy"), mmap_mode="r")
+    lengths = _lengths(corpus, shard, len(windows), windows.shape[1])
+    np.save(corpus.file(shard, "frames.npy"), np.array([audio_tokens(n) for n in lengths]))
+    for part in _batches(len(windows)):
+        audio = [w[:n].astype(np.float32) / 32768 for w, n in zip(windows[part], lengths[part], strict=True)]
+        yield features_of(encoder, audio, device, bf16)
+
+
+def _from_below(corpus: Corpus, shard: int, upper: UpperLayers, device: str, bf16: bool) -> Iterator[torch.Tensor]:
+    """What the encoder's last layers make of what is cached below them: a third of the work, where they are two of six."""
+    hidden = np.load(corpus.file(shard, below(len(upper.layers))), mmap_mode="r")
+    heard = torch.from_numpy(corpus.frames(shard))
+    for part in _batches(len(hidden)):
+        with arithmetic(device, bf16):
+            yield upper(torch.from_numpy(hidden[part].astype(np.float32)).to(device), heard[part].to(device))
+
+
+def _batches(windows: int) -> list[slice]:
+    return [slice(first, first + BATCH) for first in range(0, windows, BATCH)]
 
 
 def _lengths(corpus: Corpus, shard: int, windows: int, full: int) -> list[int]:

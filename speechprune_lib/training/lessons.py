@@ -18,6 +18,9 @@ from .corpus import Corpus
 
 MARGIN_SECONDS = 0.2
 
+Heard = tuple[int, dict, int]
+"""A clip with its shard's number before it, and after it how many of its frames are speech."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -38,10 +41,10 @@ class Span:
 
 @dataclass(frozen=True)
 class Lesson:
-    """Spans, heard one after the other, or their text; and what is asked."""
+    """Spans, heard one after the other, or, if there are none, their text, which is read; and what is asked."""
 
     spans: tuple[Span, ...]
-    transcript: str
+    text: str
     asked: tuple[Asked, ...]
 
 
@@ -82,27 +85,28 @@ class LessonMaker:
     def held_out(self) -> list[Lesson]:
         """Every held-out passage with all its questions and all their wrong options."""
         return [
-            Lesson((_whole(*one),), "", tuple(_asked(q, q["options"][1:]) for q in one[1]["questions"]))
+            Lesson((_whole(*one),), _text_of(one), tuple(_asked(q, q["options"][1:]) for q in one[1]["questions"]))
             for one in self._held
         ]
 
     def _passage(self, rng: random.Random) -> Lesson:
-        shard, clip, heard = rng.choice(self._passages)
-        spans = [_whole(shard, clip, heard)]
+        passage = rng.choice(self._passages)
+        clips = [passage]
         if rng.random() < self.plan.joined:
-            spans.insert(rng.randrange(2), self._bystander(rng, clip))
-        return Lesson(tuple(spans), "", self._questions(rng, clip))
+            clips.insert(rng.randrange(2), self._bystander(rng, passage[1]))
+        text = " ".join(map(_text_of, clips))
+        return Lesson(tuple(_whole(*one) for one in clips), text, self._questions(rng, passage[1]))
 
-    def _bystander(self, rng: random.Random, clip: dict) -> Span:
+    def _bystander(self, rng: random.Random, clip: dict) -> Heard:
         """Another clip of at most two windows, so that some audio is long and key sentences stand anywhere."""
         others = rng.choice((self._passages, self._plain))
         while (one := rng.choice(others))[1] is clip or one[1]["windows"] > 2:
             pass
-        return _whole(*one)
+        return one
 
     def _text(self, rng: random.Random) -> Lesson:
-        _, clip, _ = rng.choice(self._passages)
-        return Lesson((), _text_of(clip["sentences"]), self._questions(rng, clip))
+        passage = rng.choice(self._passages)
+        return Lesson((), _text_of(passage), self._questions(rng, passage[1]))
 
     def _questions(self, rng: random.Random, clip: dict) -> tuple[Asked, ...]:
         """Some of the passage's questions, with some of their wrong options."""
@@ -110,8 +114,8 @@ class LessonMaker:
         return tuple(_asked(q, rng.sample(q["options"][1:], self.plan.wrong)) for q in chosen)
 
     def _facts(self, rng: random.Random) -> Lesson:
-        shard, clip, heard = rng.choice(self._plain)
-        sentences = [s for s in clip["sentences"] if s["words"][-1][2] * TOKENS_PER_SECOND < heard]
+        shard, clip, heard = one = rng.choice(self._plain)
+        sentences = _said_in(one)
         if not sentences:
             return Lesson((), "", ())
         length, first = rng.uniform(*self.plan.span_seconds), rng.randrange(len(sentences))
@@ -121,14 +125,25 @@ class LessonMaker:
         asked = (_repeat(rng, part),) if len(part) <= 3 else tuple(task(rng, part) for task in tasks)
         start = int(max(0.0, begin - MARGIN_SECONDS) * TOKENS_PER_SECOND)
         stop = min(int((part[-1]["words"][-1][2] + MARGIN_SECONDS) * TOKENS_PER_SECOND), heard)
-        return Lesson((Span(shard, clip["first_window"], start, stop),), "", tuple({a: None for a in asked if a}))
+        span = Span(shard, clip["first_window"], start, stop)
+        return Lesson((span,), _joined(part), tuple({a: None for a in asked if a}))
 
 
 def _whole(shard: int, clip: dict, heard: int) -> Span:
     return Span(shard, clip["first_window"], 0, heard)
 
 
-def _text_of(sentences: list[dict]) -> str:
+def _said_in(one: Heard) -> list[dict]:
+    """The sentences that end before the frames that are heard do."""
+    _, clip, heard = one
+    return [s for s in clip["sentences"] if s["words"][-1][2] * TOKENS_PER_SECOND < heard]
+
+
+def _text_of(one: Heard) -> str:
+    return _joined(_said_in(one))
+
+
+def _joined(sentences: list[dict]) -> str:
     return " ".join(s["sentence"] for s in sentences)
 
 
@@ -157,7 +172,7 @@ def _fact(rng: random.Random, span: list[dict]) -> Asked | None:
 def _recall(rng: random.Random, span: list[dict]) -> Asked | None:
     """What was said about a word that only one sentence of the span holds."""
     target = rng.choice(span)["sentence"]
-    elsewhere = _text_of([s for s in span if s["sentence"] != target]).lower()
+    elsewhere = _joined([s for s in span if s["sentence"] != target]).lower()
     words = [w for w in re.findall(r"[a-z]{5,}", target.lower()) if w not in elsewhere]
     return Asked(f'What was said about "{rng.choice(words)}"?', target) if words else None
 
@@ -179,7 +194,7 @@ def _define(rng: random.Random, span: list[dict]) -> Asked | None:
 
 
 def _repeat(rng: random.Random, span: list[dict]) -> Asked:
-    return Asked("Repeat what was said.", _text_of(span))
+    return Asked("Repeat what was said.", _joined(span))
 
 
 def _capital(text: str) -> str:

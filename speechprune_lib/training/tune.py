@@ -15,9 +15,9 @@ import math
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
@@ -39,6 +39,9 @@ from .lora import exported_adapter
 END = "<|im_end|>"
 CHECK_EVERY = 60
 
+Reply = tuple[Asked, str]
+"""One of the replies that a question has, right or wrong."""
+
 
 @dataclass(frozen=True)
 class TuneSettings:
@@ -51,6 +54,7 @@ class TuneSettings:
     held_out: int = 6  # passages asked at every check; all of them at the end
     seed: int = 0
     bf16: bool = False  # matrix products in bfloat16
+    distil: float = 0.0  # weight of agreeing with itself reading the text, on the right replies, beside saying them
     lose: float = 0.0  # up to this share of a lesson's frames is lost, a share drawn anew for every lesson
     lessons: LessonPlan = field(default_factory=LessonPlan)
 
@@ -105,6 +109,23 @@ def _moved(llm: Any, device: str) -> PreTrainedModel:  # transformers' own annot
     return llm.to(device)
 
 
+class Losses(NamedTuple):
+    """Of one lesson, each the mean over its questions."""
+
+    saying: Tensor
+    """Cross-entropy of the right reply's tokens."""
+    comparing: Tensor
+    """Cross-entropy of the right option among the options, by mean log-likelihood per token as in the evaluation."""
+    diverging: Tensor
+    """KL(p || q) per token of the right reply (Hinton et al. 2015, at temperature 1): q is predicted by the LLM that hears,
+    p by the same LLM that reads. Only q learns."""
+    right: list[bool]
+    """Which questions with options are answered rightly."""
+
+    def weighed(self, settings: TuneSettings) -> Tensor:
+        return self.saying + settings.comparing * self.comparing + settings.distil * self.diverging
+
+
 class _Trainer:
     """The frozen parts, the trained parts and the optimizer of one run."""
 
@@ -132,34 +153,45 @@ class _Trainer:
         for index in range(settings.lessons_per_step):
             lesson = self.lessons.draw(random.Random(f"{settings.seed}/{step}/{index}"))
             with arithmetic(self.device, settings.bf16):
-                saying, comparing, _ = self.losses(lesson)
-            loss = saying + settings.comparing * comparing
+                loss = self.losses(lesson).weighed(settings)
             (loss / settings.lessons_per_step).backward()
-            losses.append(("read" if lesson.transcript else "heard", loss.item()))
+            losses.append(("heard" if lesson.spans else "read", loss.item()))
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
         return losses
 
-    def losses(self, lesson: Lesson) -> tuple[Tensor, Tensor, list[bool]]:
-        """Cross-entropy of the replies' tokens; that of the right option among the options, by mean log-likelihood
-        per token as in the evaluation; and which questions are answered rightly so."""
+    def losses(self, lesson: Lesson) -> Losses:
         replies = [(asked, reply) for asked in lesson.asked for reply in (asked.reply, *asked.wrong)]
-        scores = self.reply_log_likelihoods(lesson, replies)
-        saying, comparing, right, row = [], [], [], 0
-        for asked in lesson.asked:
-            options = scores[row : row + 1 + len(asked.wrong)]
+        predicted, saying, comparing, diverging, right, row = self.predicted(lesson, replies), [], [], [], [], 0
+        read = self.read(lesson) if self.settings.distil and lesson.spans else None
+        for index, asked in enumerate(lesson.asked):
+            options = predicted[row : row + 1 + len(asked.wrong)]
+            scores = [self.of_reply(option, reply) for option, (_, reply) in zip(options, replies[row:], strict=False)]
             row += len(options)
-            saying.append(-options[0].mean())
+            saying.append(-scores[0].mean())
             if asked.wrong:  # without the reply's end, which the evaluation does not count
-                means = torch.stack([option[:-1].mean() for option in options])
+                means = torch.stack([score[:-1].mean() for score in scores])
                 comparing.append(-means.log_softmax(0)[0])
                 right.append(bool(means.argmax() == 0))
-        none = saying[0].new_zeros(())
-        return torch.stack(saying).mean(), torch.stack(comparing).mean() if comparing else none, right
+            if read is not None:
+                diverging.append(functional.kl_div(options[0], read[index], reduction="batchmean", log_target=True))
+        means = (
+            torch.stack(kind).mean() if kind else saying[0].new_zeros(()) for kind in (saying, comparing, diverging)
+        )
+        return Losses(*means, right)
 
-    def reply_log_likelihoods(self, lesson: Lesson, replies: Sequence[tuple[Asked, str]]) -> list[Tensor]:
-        """Of every token of every reply, its end included."""
+    @torch.no_grad()
+    def read(self, lesson: Lesson) -> list[Tensor]:
+        """What the LLM, as far as it is, predicts of the right replies when it reads the lesson's text."""
+        return self.predicted(replace(lesson, spans=()), [(asked, asked.reply) for asked in lesson.asked])
+
+    def of_reply(self, predicted: Tensor, reply: str) -> Tensor:
+        """Log-likelihood of every token of a reply, its end included."""
+        return predicted.gather(-1, self.ids(reply + END)[:, None]).squeeze(-1)
+
+    def predicted(self, lesson: Lesson, replies: Sequence[Reply]) -> list[Tensor]:
+        """Of every reply, the log-probabilities of all tokens where each of its own stands, its end included."""
         decoder, table = self.llm.get_base_model().model, self.llm.get_input_embeddings().weight
         embeddings, positions = self.shared(lesson, table)
         # With a mask: without one transformers would take fractional positions for the borders of packed sequences.
@@ -181,12 +213,11 @@ class _Trainer:
         ).last_hidden_state[0]
         split = zip(hidden.split([len(row) for row in rows]), asked, strict=True)
         logits = functional.linear(torch.cat([row[len(a) - 1 :] for row, a in split]), table).float()
-        of_token = logits.log_softmax(-1).gather(-1, torch.cat(targets)[:, None]).squeeze(-1)
-        return list(of_token.split([len(t) for t in targets]))
+        return list(logits.log_softmax(-1).split([len(t) for t in targets]))
 
     def shared(self, lesson: Lesson, table: Tensor) -> tuple[Tensor, Tensor]:
         """What all questions follow: embeddings, and their positions with the next one at the end."""
-        before = table[self.ids(MINI.before + lesson.transcript)]
+        before = table[self.ids(MINI.before + ("" if lesson.spans else lesson.text))]
         audio = [self.audio_tokens(span, table) for span in lesson.spans]
         steps = torch.ones(len(before), device=self.device)
         heard = torch.full((sum(map(len, audio)),), AUDIO_STEP, device=self.device)
@@ -220,8 +251,8 @@ class _Trainer:
         with arithmetic(self.device, self.settings.bf16):
             results = [self.losses(lesson) for lesson in self.lessons.held_out()[:passages]]
         self.llm.train()
-        right = [r for _, _, rights in results for r in rights]
-        loss = sum(saying.item() for saying, _, _ in results) / len(results)
+        right = [r for losses in results for r in losses.right]
+        loss = sum(losses.saying.item() for losses in results) / len(results)
         return {"held_out": loss, "held_out_accuracy": sum(right) / len(right), "held_out_questions": len(right)}
 
     def save(self, path: Path, step: int) -> None:

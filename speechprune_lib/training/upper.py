@@ -28,6 +28,12 @@ def below(layers: int) -> str:
     return f"below{layers}.npy" if layers else ENCODED
 
 
+def layers_left(corpus: Corpus, shard: int) -> int:
+    """How many of the encoder's last layers are still to run on what is cached of a shard; 0 where nothing below them is."""
+    cached = corpus.root.glob(corpus.file(shard, "below*.npy").name)
+    return min((int(file.name.split(".")[1].removeprefix("below")) for file in cached), default=0)
+
+
 def lower_part(encoder: Qwen2AudioEncoder, layers: int) -> Qwen2AudioEncoder:
     """An encoder that ends before the last `layers` layers, without pooling and norm: (windows, 1500, width)."""
     if not 0 < layers < len(encoder.layers):

@@ -146,6 +146,31 @@ def test_tune_and_export(corpus, tokenizer, llm, tmp_path):
     assert all(torch.equal(before[k], trained[k]) for k in before if k in trained)  # the LLM itself stays frozen
 
 
+def test_an_adapter_learns_to_hear_as_it_reads(corpus, tokenizer, llm, tmp_path):
+    """The divergence by its definition; it changes what is learnt, and where the text is read it is none."""
+    align(corpus, tokenizer, tmp_path, ALIGN)
+    projector = projector_from(tmp_path / "align.pt", 16)
+    settings = replace(TUNE, distil=2.0)
+    llm.get_input_embeddings().weight.data *= 30  # a net that is not indifferent
+    trainer = tune_module._Trainer(corpus, projector, copy.deepcopy(llm), tokenizer, settings, "cpu")
+    heard = trainer.lessons.held_out()[0]
+    losses, by_hand = trainer.losses(heard), []
+    for asked in heard.asked:
+        (q,) = trainer.predicted(heard, [(asked, asked.reply)])
+        (p,) = trainer.predicted(replace(heard, spans=()), [(asked, asked.reply)])
+        assert len(p) == len(q) == 3  # two words and the end
+        by_hand.append(sum((p_i.exp() * (p_i - q_i)).sum().item() for p_i, q_i in zip(p, q, strict=True)) / 3)
+    assert losses.diverging.item() == pytest.approx(sum(by_hand) / len(by_hand), rel=1e-4) and by_hand[0] > 0
+    assert trainer.losses(replace(heard, spans=())).diverging == 0
+    whole = losses.saying + losses.comparing + 2 * losses.diverging
+    assert losses.weighed(settings).item() == pytest.approx(whole.item())
+    for distil in (0.0, 2.0):
+        out = tmp_path / str(distil)
+        tune(corpus, projector, copy.deepcopy(llm), tokenizer, out, replace(TUNE, distil=distil))
+    without, with_it = (load_file(tmp_path / name / "adapter/adapter_model.safetensors") for name in ("0.0", "2.0"))
+    assert any(not torch.equal(without[name], with_it[name]) for name in without)
+
+
 def test_an_adapter_goes_on_from_what_was_exported(corpus, tokenizer, llm, tmp_path):
     """At the rank that it had, or one that holds it, the first check finds it where it was."""
     align(corpus, tokenizer, tmp_path, ALIGN)

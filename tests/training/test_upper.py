@@ -71,6 +71,25 @@ def test_what_enters_the_upper_layers_is_cached(encoder, tmp_path):
     assert corpus.encoded("below2.npy") == [7] and corpus.encoded() == []
 
 
+def test_the_features_go_on_from_what_is_cached_below_them(encoder, tmp_path):
+    sound = np.random.default_rng(0).integers(-3000, 3000, (2, 480_000)).astype(np.int16)
+    clip = '[{"first_window": 0, "windows": 2, "samples": 679680, "sentences": [], "questions": []}]'  # ends in its second window
+    at_once, halfway = Corpus(tmp_path / "at_once"), Corpus(tmp_path / "halfway")
+    for corpus in (at_once, halfway):
+        corpus.root.mkdir()
+        corpus.file(0, "json").write_text(clip)
+        np.save(corpus.file(0, "npy"), sound)
+    encode(at_once, encoder)
+    encode(halfway, lower_part(encoder, 2), suffix=below(2))
+    halfway.file(0, "npy").unlink()  # the sound is not needed any more
+    encode(halfway, encoder)
+    whole, finished = (np.load(corpus.file(0, "features.npy")) for corpus in (at_once, halfway))
+    frames = halfway.frames(0)
+    assert frames.tolist() == at_once.frames(0).tolist() == [750, 312]
+    for window, heard in enumerate(frames):
+        np.testing.assert_allclose(finished[window, :heard], whole[window, :heard], atol=5e-3)
+
+
 def test_upper_layers_learn_with_the_connector_and_are_exported(halved, encoder, tokenizer, tmp_path):
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     align(halved, tokenizer, tmp_path, ALIGN, encoder=encoder)
