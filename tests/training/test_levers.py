@@ -70,6 +70,7 @@ def test_ask_writes_rows_and_their_card(tmp_path, monkeypatch):
     assert "everything" in told.output
 
 
-def test_a_group_that_is_none_is_refused():
-    told = CliRunner().invoke(command.app, ["hear", "--groups", "known,tests"])
-    assert told.exit_code == 2 and "no group tests, expected some of known, kal16, joe, dev" in told.output
+@pytest.mark.parametrize("stage", ["hear", "yardstick"])
+def test_a_group_that_is_none_is_refused(stage):
+    told = CliRunner().invoke(command.app, [stage, "--groups", "known,tests"])
+    assert told.exit_code == 2 and "no group tests, expected some of known,kal16,joe,dev" in told.output

