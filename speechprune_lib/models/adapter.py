@@ -89,7 +89,8 @@ class TransformersSpeechModel(DecodingModel):
     def prompt_text(self, counts: list[int], instruction: str, transcript: str | None = None) -> str:
         """The whole prompt as text, with the placeholders of windows that have so many audio tokens."""
         middle = "" if transcript is None else self.row.transcript_span.replace("{transcript}", transcript)
-        return self.row.before + self._spans(counts) + middle + self.row.after.replace("{instruction}", instruction)
+        before, after = (part.replace("{instruction}", instruction) for part in (self.row.before, self.row.after))
+        return before + self._spans(counts) + middle + after
 
     def _text_inputs(self, counts: list[int], instruction: str, transcript: str | None = None) -> dict[str, Tensor]:
         for text in (instruction, transcript or ""):

@@ -12,8 +12,8 @@ class ModelRow:
     """One speech LLM. The prompt is `before`, then audio or transcript or nothing, then `after`.
 
     `audio_token` is the placeholder that the model swaps for an audio token each. `{number}` counts a prompt's audio
-    spans from 1, `{audio}` becomes the placeholders, `{transcript}` and `{instruction}` the texts. `source` tells where
-    the wording comes from; `revision` is the commit of the hub's files.
+    spans from 1, `{audio}` becomes the placeholders, `{transcript}` and `{instruction}` (in `before` or `after`) the
+    texts. `source` tells where the wording comes from; `revision` is the commit of the hub's files.
     """
 
     name: str
@@ -82,4 +82,12 @@ MINI = ModelRow(
         choice="Question: {question}\n{choices}\nAnswer with the letter.",
     ),
     default_scoring="likelihood",
+)
+
+MINI_QUESTION_FIRST = replace(
+    MINI,
+    name="mini-question-first",
+    source="as the mini model's, with the question before the audio: a lever of its training, which no model of the book has",
+    before=MINI.before + "{instruction}\n\n",
+    after="<|im_end|>\n<|im_start|>assistant\n",
 )

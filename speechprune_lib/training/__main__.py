@@ -44,6 +44,7 @@ from .ct2 import read_ct2, whisper_encoder
 from .encode import encode as encode_corpus
 from .export import export as export_parts
 from .export import export_adapter, export_connector, projector_from
+from .lessons import LessonPlan
 from .levers import Levers, load_with
 from .passages import passage_files
 from .reading import hearing, read_examples, summary
@@ -82,6 +83,7 @@ Shards = Annotated[int | None, typer.Option(min=1, help="only the first so many;
 Groups = Annotated[
     str, typer.Option(help=f"comma-separated, of voices, and {DEVELOPMENT} for SPIRAL-mini's recordings")
 ]
+QuestionFirst = Annotated[bool, typer.Option("--question-first", help="the question before the audio")]
 FirstShard = Annotated[int, typer.Option(min=0, help="the shard to begin with: what comes before was heard already")]
 
 
@@ -229,12 +231,26 @@ def tune(
     distil: Annotated[
         float, typer.Option(min=0, help="weight of agreeing, when it hears, with what it says when it reads the text")
     ] = TuneSettings.distil,
+    question_first: QuestionFirst = False,
+    questions: Annotated[
+        int, typer.Option(min=1, help="of a lesson, at most: each costs a hearing, where it stands first")
+    ] = LessonPlan.questions,
     seed: Seed = TuneSettings.seed,
     bf16: Bf16 = False,
 ) -> None:
     """Teach the LLM to read audio tokens (LoRA), behind the connector that align trained, or behind --model's."""
     began, lose = time.time(), ADAPTERS[_known_adapter(adapter)]
-    settings = TuneSettings(steps=steps, rate=rate, rank=rank, seed=seed, lose=lose, distil=distil, bf16=bf16)
+    settings = TuneSettings(
+        steps=steps,
+        rate=rate,
+        rank=rank,
+        seed=seed,
+        lose=lose,
+        distil=distil,
+        question_first=question_first,
+        bf16=bf16,
+        lessons=LessonPlan(questions=questions),
+    )
     llm, tokenizer = base_llm()
     projector = _projector(work, model, llm.config.hidden_size)
     if settings.lose and start is None:
@@ -255,10 +271,14 @@ def ask(
     ] = FOLDER / ADAPTER,
     rank: Annotated[int | None, typer.Option(help="cut the adapter to its best approximation of this rank")] = None,
     top: Annotated[int | None, typer.Option(help="let an audio token mix so many tokens only")] = None,
+    question_first: QuestionFirst = False,
     methods: str = "everything,transcript,original,no-audio",
 ) -> None:
     """Put SPIRAL-mini's development questions to parts that are no model of the book's (yet): what a lever is worth."""
-    asked, examples = load_with(model, adapter, Levers(rank, top)), load_benchmark("spiral-mini", split="dev")
+    asked, examples = (
+        load_with(model, adapter, Levers(rank, top, question_first)),
+        load_benchmark("spiral-mini", split="dev"),
+    )
     with open_store(out.with_suffix(".sqlite"), asked, "spiral-mini dev", examples) as store:
         evaluate(asked, examples, methods.split(","), store=store)
         exported = store.export_jsonl(out)

@@ -21,7 +21,7 @@ from ..models.mini.adapted import DOWN, SETTINGS, WEIGHTS, with_lora
 from ..models.mini.base_llm import base_llm, base_revision
 from ..models.mini.connector import TOP, VocabularyProjector
 from ..models.mini.load import CONFIG, CONNECTOR, ENCODER, build
-from ..models.rows import MINI
+from ..models.rows import MINI, MINI_QUESTION_FIRST
 from .lora import UP, at_rank
 
 
@@ -34,6 +34,9 @@ class Levers:
     top: int | None = None
     """An audio token mixes so many tokens' embeddings, the likeliest after smoothing over time, in place of `TOP`."""
 
+    question_first: bool = False
+    """The question before the audio, for an adapter that was tuned so."""
+
     def __post_init__(self) -> None:
         if self.rank is not None and self.rank < 1:
             raise ValueError(f"rank is {self.rank}, expected 1 or more")
@@ -41,17 +44,25 @@ class Levers:
             raise ValueError(f"top is {self.top}, expected 1 to {TOP}")
 
     def __str__(self) -> str:
-        return ",".join(f"{name}={value}" for name, value in asdict(self).items() if value is not None)
+        return ",".join(f"{name}={value}" for name, value in asdict(self).items() if value not in (None, False))
 
 
 def load_with(folder: Path, adapter: Path, levers: Levers = Levers()) -> TransformersSpeechModel:
-    """Encoder and connector of one folder, an exported adapter of this or another one, and the levers. On the CPU."""
+    """Encoder and connector of one folder, an adapter of this or another one, and the levers. On the CPU.
+
+    adapter: an exported one's folder, or as `tune` leaves it, with its checkpoint beside it, whose vector of "no word here"
+    then counts.
+    """
     llm, tokenizer = base_llm()
     (audio_token_id,) = tokenizer(MINI.audio_token, add_special_tokens=False)["input_ids"]
     model: Any = build(folder, _adapted(llm, adapter, levers.rank), audio_token_id)
+    projector = model.model.multi_modal_projector.projector
+    if (tuned := adapter.with_suffix(".pt")).is_file():
+        projector.blank.copy_(torch.load(tuned, weights_only=True)["trained"][-1])
     if levers.top is not None:
-        _mix_fewer(model.model.multi_modal_projector.projector, levers.top)
-    row = replace(MINI, name=":".join(filter(None, (MINI.name, str(levers)))))
+        _mix_fewer(projector, levers.top)
+    row = MINI_QUESTION_FIRST if levers.question_first else MINI
+    row = replace(row, name=":".join(filter(None, (MINI.name, str(levers)))))
     extractor = WhisperFeatureExtractor(feature_size=model.config.audio_config.num_mel_bins)
     return TransformersSpeechModel(row, model, tokenizer, extractor, _revision(folder, adapter, levers))
 

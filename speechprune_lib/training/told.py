@@ -1,7 +1,8 @@
 """What the training wrote down, as tables that the book shows: sittings, learning curves, and how well it hears.
 
 An exported model's folder holds `sittings.json`, kept by hand; `align_N_curve.jsonl` and `tune_N_curve.jsonl`, one a run,
-the newest as `export` leaves it, without a number; and `hear_N_*.card.json`, one a run of `hear` on the connector that the rest of the name tells.
+the newest as `export` leaves it, without a number; and `hear_N_*.card.json`, one a run of `hear` on the connector that the
+rest of the name tells, or of `yardstick`.
 """
 
 # pandas declares unions that no use of a table narrows.
@@ -16,6 +17,10 @@ import pandas as pd
 
 GROUPS = {"known": "the training's voices", "kal16": "held-out voice", "joe": "held-out engine"}
 """Groups of `hear` -> how the book calls them; a benchmark's recordings keep their name."""
+
+
+MEASURES = {"words, smoothed": "smoothed", "words, frame by frame": "frame_by_frame", "frames": "frame_accuracy"}
+"""How `compared` calls the measures of `reading.summary`."""
 
 
 def sittings(folder: Path) -> pd.DataFrame:
@@ -40,16 +45,51 @@ def curves(folder: Path) -> pd.DataFrame:
 def hearing(folder: Path, measure: str = "smoothed") -> pd.DataFrame:
     """A line a tested connector, a column a group of voices: of `measure`, per cent.
 
-    measure: "smoothed" (word error rate of the frames' own reading), "smoothed_evenly" (every change of token charged
-    the same), "frame_by_frame", or "frame_accuracy".
+    measure: "smoothed" (word error rate of the frames' own reading, and of the whole recognizer that is the yardstick),
+    "smoothed_evenly" (every change of token charged the same), "frame_by_frame", or "frame_accuracy".
     """
-    lines = {}
+    measures, lines = ("smoothed", "recognized") if measure == "smoothed" else (measure,), {}
     for connector, groups in _tested(folder).items():
-        of_group = {GROUPS.get(name, name): group.get(measure) for name, group in groups.items()}
+        of_group = {
+            GROUPS.get(name, name): next((group[one] for one in measures if one in group), None)
+            for name, group in groups.items()
+        }
+        if all(share is None for share in of_group.values()):
+            continue
         lines[connector] = {
             group: None if share is None else round(100 * share, 1) for group, share in of_group.items()
         }
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("connector")
+
+
+def compared(folder: Path) -> pd.DataFrame:
+    """A line a sitting of `align` that measured a lever, of its `align_*.card.json`: on held-out passages, words read wrongly,
+    smoothed and frame by frame, and frames named rightly, per cent; and the minutes that it took."""
+    lines = {}
+    for file in sorted(folder.glob("align_*.card.json")):
+        card = json.loads(file.read_text("utf8"))
+        heard = card["held_out"]
+        shares = {name: round(100 * heard[measure], 1) for name, measure in MEASURES.items()}
+        minutes = round(card["seconds_of_last_sitting"] / 60)
+        lines[file.name.removeprefix("align_").removesuffix(".card.json").replace("_", " ")] = shares | {
+            "minutes": minutes
+        }
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("lever").convert_dtypes()
+
+
+def tuned(folder: Path) -> pd.DataFrame:
+    """A line a sitting of `tune` that measured a lever, of the last line of its `tune_*.curve.jsonl`: steps, loss of the right reply on
+    held-out passages, and their questions that were answered rightly, per cent."""
+    lines = {}
+    for file in sorted(folder.glob("tune_*.curve.jsonl")):
+        last = json.loads(file.read_text("utf8").splitlines()[-1])
+        lines[file.name.removeprefix("tune_").removesuffix(".curve.jsonl").replace("_", " ")] = {
+            "steps": last["step"],
+            "held-out loss": round(last["held_out"], 3),
+            "held-out questions": last["held_out_questions"],
+            "right (%)": round(100 * last["held_out_accuracy"], 1),
+        }
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("lever").convert_dtypes()
 
 
 def coverage(folder: Path) -> pd.DataFrame:

@@ -4,7 +4,7 @@ Whole audio only, by default: no frame is ever dropped in training, so that prun
 input, as in the paper. The connector stays frozen, but for its vector of "no word here". With `lose`, a second adapter
 goes on from the first one on audio of which frames are lost at random, with the first one's vector; the book compares both.
 
-All questions of a lesson share its audio: the audio runs through the LLM once, and every question with each of its
+All questions of a lesson share its audio, but where they stand before it: the audio runs through the LLM once, and every question with each of its
 options continues from the cache, side by side, gradients included.
 """
 
@@ -16,6 +16,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..audio import WINDOW_TOKENS
 from ..models.mini.connector import VocabularyProjector
 from ..models.mini.modeling import AUDIO_STEP
-from ..models.rows import MINI
+from ..models.rows import MINI, MINI_QUESTION_FIRST
 from .corpus import Corpus
 from .features import Features
 from .lessons import Asked, Lesson, LessonMaker, LessonPlan, Span
@@ -54,6 +55,7 @@ class TuneSettings:
     held_out: int = 6  # passages asked at every check; all of them at the end
     seed: int = 0
     bf16: bool = False  # matrix products in bfloat16
+    question_first: bool = False  # the question before the audio, in place of after it
     distil: float = 0.0  # weight of agreeing with itself reading the text, on the right replies, beside saying them
     lose: float = 0.0  # up to this share of a lesson's frames is lost, a share drawn anew for every lesson
     lessons: LessonPlan = field(default_factory=LessonPlan)
@@ -163,23 +165,21 @@ class _Trainer:
 
     def losses(self, lesson: Lesson) -> Losses:
         replies = [(asked, reply) for asked in lesson.asked for reply in (asked.reply, *asked.wrong)]
-        predicted, saying, comparing, diverging, right, row = self.predicted(lesson, replies), [], [], [], [], 0
+        predicted = iter(self.predicted(lesson, replies))
         read = self.read(lesson) if self.settings.distil and lesson.spans else None
+        saying, comparing, diverging, right = [], [], [], []
         for index, asked in enumerate(lesson.asked):
-            options = predicted[row : row + 1 + len(asked.wrong)]
-            scores = [self.of_reply(option, reply) for option, (_, reply) in zip(options, replies[row:], strict=False)]
-            row += len(options)
+            options = [(next(predicted), reply) for reply in (asked.reply, *asked.wrong)]
+            scores = [self.of_reply(*option) for option in options]
             saying.append(-scores[0].mean())
             if asked.wrong:  # without the reply's end, which the evaluation does not count
                 means = torch.stack([score[:-1].mean() for score in scores])
                 comparing.append(-means.log_softmax(0)[0])
                 right.append(bool(means.argmax() == 0))
             if read is not None:
-                diverging.append(functional.kl_div(options[0], read[index], reduction="batchmean", log_target=True))
-        means = (
-            torch.stack(kind).mean() if kind else saying[0].new_zeros(()) for kind in (saying, comparing, diverging)
-        )
-        return Losses(*means, right)
+                of_right = options[0][0]
+                diverging.append(functional.kl_div(of_right, read[index], reduction="batchmean", log_target=True))
+        return Losses(_mean(saying), _mean(comparing), _mean(diverging), right)
 
     @torch.no_grad()
     def read(self, lesson: Lesson) -> list[Tensor]:
@@ -192,8 +192,20 @@ class _Trainer:
 
     def predicted(self, lesson: Lesson, replies: Sequence[Reply]) -> list[Tensor]:
         """Of every reply, the log-probabilities of all tokens where each of its own stands, its end included."""
+        if not self.settings.question_first:
+            return self.continued(lesson, MINI.before, replies)
+        # Each question stands before the audio, which is then heard anew for each.
+        of_each = (
+            self.continued(lesson, MINI_QUESTION_FIRST.before.replace("{instruction}", asked.instruction), [*its])
+            for asked, its in groupby(replies, key=lambda reply: reply[0])
+        )
+        return [one for some in of_each for one in some]
+
+    def continued(self, lesson: Lesson, before: str, replies: Sequence[Reply]) -> list[Tensor]:
+        """As `predicted`, of replies that follow one beginning, the text `before` and the lesson."""
+        after = (MINI_QUESTION_FIRST if self.settings.question_first else MINI).after
         decoder, table = self.llm.get_base_model().model, self.llm.get_input_embeddings().weight
-        embeddings, positions = self.shared(lesson, table)
+        embeddings, positions = self.shared(lesson, before, table)
         # With a mask: without one transformers would take fractional positions for the borders of packed sequences.
         cache = decoder(
             inputs_embeds=embeddings[None],
@@ -201,7 +213,7 @@ class _Trainer:
             position_ids=positions[None, :-1],
             use_cache=True,
         ).past_key_values
-        asked = [self.ids(MINI.after.replace("{instruction}", one.instruction)) for one, _ in replies]
+        asked = [self.ids(after.replace("{instruction}", one.instruction)) for one, _ in replies]
         targets = [self.ids(reply + END) for _, reply in replies]
         rows = [torch.cat([a, t[:-1]]) for a, t in zip(asked, targets, strict=True)]
         hidden = decoder(
@@ -215,14 +227,14 @@ class _Trainer:
         logits = functional.linear(torch.cat([row[len(a) - 1 :] for row, a in split]), table).float()
         return list(logits.log_softmax(-1).split([len(t) for t in targets]))
 
-    def shared(self, lesson: Lesson, table: Tensor) -> tuple[Tensor, Tensor]:
-        """What all questions follow: embeddings, and their positions with the next one at the end."""
-        before = table[self.ids(MINI.before + ("" if lesson.spans else lesson.text))]
+    def shared(self, lesson: Lesson, before: str, table: Tensor) -> tuple[Tensor, Tensor]:
+        """What the replies follow: embeddings, and their positions with the next one at the end."""
+        text = table[self.ids(before + ("" if lesson.spans else lesson.text))]
         audio = [self.audio_tokens(span, table) for span in lesson.spans]
-        steps = torch.ones(len(before), device=self.device)
+        steps = torch.ones(len(text), device=self.device)
         heard = torch.full((sum(map(len, audio)),), AUDIO_STEP, device=self.device)
         positions = torch.cat([steps.new_zeros(1), torch.cat([steps, heard]).cumsum(0)])
-        return self.without_the_lost(torch.cat([before, *audio]), positions, len(before))
+        return self.without_the_lost(torch.cat([text, *audio]), positions, len(text))
 
     def without_the_lost(self, embeddings: Tensor, positions: Tensor, before: int) -> tuple[Tensor, Tensor]:
         """In training, with `lose`: fewer frames, each at its own position still; what comes `before` them stays."""
@@ -283,6 +295,11 @@ class _Trainer:
             for parameter, value in zip(self.trained, saved["trained"], strict=True):
                 parameter.copy_(value)
         return saved
+
+
+def _mean(losses: list[Tensor]) -> Tensor:
+    """0 of none."""
+    return torch.stack(losses).mean() if losses else torch.zeros(())
 
 
 def _side_by_side(lengths: Sequence[int], shared: Tensor) -> Tensor:

@@ -52,7 +52,11 @@ def test_the_adapter_is_cut_to_the_largest_singular_values(tmp_path):
 
 
 def test_levers_are_told_and_checked():
-    assert str(Levers()) == "" and str(Levers(rank=4, top=1)) == "rank=4,top=1"
+    assert (
+        str(Levers()) == ""
+        and str(Levers(question_first=True)) == "question_first=True"
+        and str(Levers(rank=4, top=1)) == "rank=4,top=1"
+    )
     with pytest.raises(ValueError, match="rank is 0, expected 1 or more"):
         Levers(rank=0)
     with pytest.raises(ValueError, match="top is 9, expected 1 to 8"):

@@ -12,6 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, Qwen2AudioEncoder, Qwen2
 
 from speechprune_lib.models.mini.connector import VocabularyProjector
 from speechprune_lib.models.mini.load import exported_projector
+from speechprune_lib.models.rows import MINI_QUESTION_FIRST
 from speechprune_lib.training import align as align_module
 from speechprune_lib.training import tune as tune_module
 from speechprune_lib.training.align import AlignSettings, align
@@ -169,6 +170,34 @@ def test_an_adapter_learns_to_hear_as_it_reads(corpus, tokenizer, llm, tmp_path)
         tune(corpus, projector, copy.deepcopy(llm), tokenizer, out, replace(TUNE, distil=distil))
     without, with_it = (load_file(tmp_path / name / "adapter/adapter_model.safetensors") for name in ("0.0", "2.0"))
     assert any(not torch.equal(without[name], with_it[name]) for name in without)
+
+
+def test_the_question_may_stand_before_the_audio(corpus, tokenizer, llm, tmp_path):
+    """What is predicted is what the plain LLM predicts of the whole prompt, written out."""
+    align(corpus, tokenizer, tmp_path, ALIGN)
+    projector = projector_from(tmp_path / "align.pt", 16)
+    trainer = tune_module._Trainer(
+        corpus, projector, copy.deepcopy(llm), tokenizer, replace(TUNE, question_first=True), "cpu"
+    )
+    trainer.llm.eval()
+    heard = trainer.lessons.held_out()[0]
+    (asked,) = heard.asked
+    replies = [(asked, "Three dogs"), (asked, "A cat")]
+    with torch.no_grad():
+        predicted = trainer.predicted(heard, replies)
+        table = llm.get_input_embeddings().weight
+        row = MINI_QUESTION_FIRST
+        begin = table[trainer.ids(row.before.replace("{instruction}", asked.instruction))]
+        audio = trainer.audio_tokens(heard.spans[0], table)
+        for log_probabilities, (_, reply) in zip(predicted, replies, strict=True):
+            after, target = trainer.ids(row.after), trainer.ids(reply + "<|im_end|>")
+            whole = torch.cat([begin, audio, table[torch.cat([after, target[:-1]])]])[None]
+            steps = [1.0] * len(begin) + [0.15] * len(audio) + [1.0] * (len(after) + len(target) - 1)
+            positions = torch.tensor([0.0, *steps[:-1]]).cumsum(0)[None]
+            mask = torch.ones(whole.shape[:2], dtype=torch.long)
+            logits = llm(inputs_embeds=whole, position_ids=positions, attention_mask=mask).logits[0]
+            expected = logits[-len(target) :].log_softmax(-1)
+            torch.testing.assert_close(log_probabilities, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_an_adapter_goes_on_from_what_was_exported(corpus, tokenizer, llm, tmp_path):

@@ -56,6 +56,28 @@ def test_a_connector_that_is_tested_again_has_one_line(folder: Path) -> None:
     assert told.coverage(folder).loc[("after an hour", "spiral-mini dev", 0)].tolist() == [20.0, 50.0]
 
 
+def test_the_yardstick_has_a_line_of_its_own(folder: Path) -> None:
+    read = {"stage": "yardstick", "known": {"words": 10, "recognized": 0.4, "recognized_insertions": 0.1}}
+    (folder / "hear_0_a_whole_recognizer.card.json").write_text(json.dumps(read))
+    assert told.hearing(folder)["the training's voices"].to_dict() == {
+        "a whole recognizer": 40.0,
+        "after an hour": 25.0,
+    }
+    assert "a whole recognizer" not in told.hearing(folder, "frame_by_frame").index
+
+
+def test_levers_have_a_line_each(tmp_path: Path) -> None:
+    held_out = {"words": 9, "smoothed": 0.231, "frame_by_frame": 0.6484, "frame_accuracy": 0.769}
+    card = {"stage": "align", "seconds_of_last_sitting": 506.2, "held_out": held_out}
+    (tmp_path / "align_as_it_was.card.json").write_text(json.dumps(card))
+    assert told.compared(tmp_path).loc["as it was"].tolist() == [23.1, 64.8, 76.9, 8]
+    lines = [
+        {"step": step, "held_out": 1.25, "held_out_accuracy": step / 200, "held_out_questions": 8} for step in (60, 90)
+    ]
+    (tmp_path / "tune_further.curve.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert told.tuned(tmp_path).loc["further"].tolist() == [90, 1.25, 8, 45.0]
+
+
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no sittings.json in"):
         told.sittings(tmp_path)
