@@ -279,7 +279,7 @@ def ask(
         load_with(model, adapter, Levers(rank, top, question_first)),
         load_benchmark("spiral-mini", split="dev"),
     )
-    with open_store(out.with_suffix(".sqlite"), asked, "spiral-mini dev", examples) as store:
+    with open_store(out.with_suffix(".sqlite"), asked, "spiral-mini", examples) as store:
         evaluate(asked, examples, methods.split(","), store=store)
         exported = store.export_jsonl(out)
     rows = summarize(read_rows(exported))

@@ -70,7 +70,7 @@ def test_ask_writes_rows_and_their_card(tmp_path, monkeypatch):
     told = CliRunner().invoke(command.app, ["ask", "--out", str(out), "--methods", "everything,no-audio"])
     assert told.exit_code == 0, told.output
     assert read_rows(out)["method"].value_counts().to_dict() == {"everything": 3, "no-audio": 3}
-    assert json.loads((tmp_path / "rows.card.json").read_text())["benchmark"] == "spiral-mini dev"
+    assert json.loads((tmp_path / "rows.card.json").read_text())["benchmark"] == "spiral-mini"
     assert "everything" in told.output
 
 
