@@ -1,4 +1,7 @@
-"""`python -m speechprune_lib.training STAGE`: speak, encode, align, hear, tune, ask, export; each resumes where it was killed."""
+"""`python -m speechprune_lib.training STAGE`: speak, encode, align, hear, yardstick, tune, ask, export.
+
+Each resumes where it was killed.
+"""
 
 # pyright: basic
 from __future__ import annotations
@@ -23,7 +26,7 @@ from ..benchmarks import load_benchmark
 from ..evaluation import evaluate, open_store
 from ..files import file_hash, write_whole
 from ..models.mini.base_llm import base_llm
-from ..models.mini.connector import VocabularyProjector
+from ..models.mini.connector import TOP, VocabularyProjector
 from ..models.mini.load import (
     ADAPTER,
     CONFIG,
@@ -269,16 +272,16 @@ def ask(
     adapter: Annotated[
         Path, typer.Option(help="an exported adapter's folder", show_default="the mini model's")
     ] = FOLDER / ADAPTER,
-    rank: Annotated[int | None, typer.Option(help="cut the adapter to its best approximation of this rank")] = None,
-    top: Annotated[int | None, typer.Option(help="let an audio token mix so many tokens only")] = None,
+    rank: Annotated[
+        int | None, typer.Option(min=1, help="cut the adapter to its best approximation of this rank")
+    ] = None,
+    top: Annotated[int | None, typer.Option(min=1, max=TOP, help="let an audio token mix so many tokens only")] = None,
     question_first: QuestionFirst = False,
     methods: str = "everything,transcript,original,no-audio",
 ) -> None:
     """Put SPIRAL-mini's development questions to parts that are no model of the book's (yet): what a lever is worth."""
-    asked, examples = (
-        load_with(model, adapter, Levers(rank, top, question_first)),
-        load_benchmark("spiral-mini", split="dev"),
-    )
+    asked = load_with(model, adapter, Levers(rank, top, question_first))
+    examples = load_benchmark("spiral-mini", split="dev")
     with open_store(out.with_suffix(".sqlite"), asked, "spiral-mini", examples) as store:
         evaluate(asked, examples, methods.split(","), store=store)
         exported = store.export_jsonl(out)

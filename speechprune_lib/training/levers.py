@@ -33,7 +33,6 @@ class Levers:
     """Of the adapter: its best approximation of this rank."""
     top: int | None = None
     """An audio token mixes so many tokens' embeddings, the likeliest after smoothing over time, in place of `TOP`."""
-
     question_first: bool = False
     """The question before the audio, for an adapter that was tuned so."""
 

@@ -4,8 +4,8 @@ Whole audio only, by default: no frame is ever dropped in training, so that prun
 input, as in the paper. The connector stays frozen, but for its vector of "no word here". With `lose`, a second adapter
 goes on from the first one on audio of which frames are lost at random, with the first one's vector; the book compares both.
 
-All questions of a lesson share its audio, but where they stand before it: the audio runs through the LLM once, and every question with each of its
-options continues from the cache, side by side, gradients included.
+All questions of a lesson share its audio, but where they stand before it: the audio runs through the LLM once, and every
+question with each of its options continues from the cache, side by side, gradients included.
 """
 
 # pyright: basic
