@@ -89,5 +89,5 @@ MINI_QUESTION_FIRST = replace(
     name="mini-question-first",
     source="as the mini model's, with the question before the audio: a lever of its training, which no model of the book has",
     before=MINI.before + "{instruction}\n\n",
-    after="<|im_end|>\n<|im_start|>assistant\n",
+    after=MINI.after.removeprefix("\n\n{instruction}"),
 )

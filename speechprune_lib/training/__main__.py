@@ -1,6 +1,6 @@
 """`python -m speechprune_lib.training STAGE`: speak, encode, align, hear, yardstick, tune, ask, export.
 
-Each resumes where it was killed.
+All but hear and yardstick, which only read, resume where they were killed.
 """
 
 # pyright: basic

@@ -11,18 +11,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel, WhisperFeatureExtractor
 
 from ..files import file_hash
 from ..models.adapter import TransformersSpeechModel
-from ..models.mini.adapted import DOWN, SETTINGS, WEIGHTS, with_lora
+from ..models.mini.adapted import SETTINGS, WEIGHTS, with_lora
 from ..models.mini.base_llm import base_llm, base_revision
 from ..models.mini.connector import TOP, VocabularyProjector
 from ..models.mini.load import CONFIG, CONNECTOR, ENCODER, build
 from ..models.rows import MINI, MINI_QUESTION_FIRST
-from .lora import UP, at_rank
+from .lora import weights_at_rank
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,11 @@ def load_with(folder: Path, adapter: Path, levers: Levers = Levers()) -> Transfo
 def _adapted(llm: PreTrainedModel, adapter: Path, rank: int | None) -> PreTrainedModel:
     if rank is None:
         return with_lora(llm, adapter)
-    settings, saved, cut = json.loads((adapter / SETTINGS).read_text()), load_file(adapter / WEIGHTS), {}
-    for name in (name.removesuffix(DOWN) for name in saved if name.endswith(DOWN)):
-        up, down = at_rank(saved[name + UP].float(), saved[name + DOWN].float(), rank)
-        cut |= {name + UP: up.contiguous(), name + DOWN: down.contiguous()}
+    settings = json.loads((adapter / SETTINGS).read_text())
     scale = settings["lora_alpha"] / settings["r"]  # stays
     with TemporaryDirectory() as folder:
         (Path(folder) / SETTINGS).write_text(json.dumps(settings | {"r": rank, "lora_alpha": scale * rank}))
-        save_file(cut, Path(folder) / WEIGHTS)
+        save_file(weights_at_rank(adapter, rank), Path(folder) / WEIGHTS)
         return with_lora(llm, Path(folder))
 
 

@@ -24,12 +24,16 @@ def exported_adapter(folder: Path, rank: int) -> tuple[dict[str, Tensor], Tensor
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise FileNotFoundError(f"{folder} is no exported adapter: {', '.join(missing)} not found")
-    saved = load_file(files[0])
-    state = {}
+    return weights_at_rank(folder, rank), load_file(files[1])["blank"].float()
+
+
+def weights_at_rank(folder: Path, rank: int) -> dict[str, Tensor]:
+    """An adapter's weights by the names that peft saves, every pair of factors brought to `rank`."""
+    saved, state = load_file(folder / WEIGHTS), {}
     for name in (name.removesuffix(DOWN) for name in saved if name.endswith(DOWN)):
         up, down = at_rank(saved[name + UP].float(), saved[name + DOWN].float(), rank)
-        state |= {name + UP: up, name + DOWN: down}
-    return state, load_file(files[1])["blank"].float()
+        state |= {name + UP: up.contiguous(), name + DOWN: down.contiguous()}
+    return state
 
 
 def at_rank(up: Tensor, down: Tensor, rank: int) -> tuple[Tensor, Tensor]:

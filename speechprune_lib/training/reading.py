@@ -54,16 +54,23 @@ def summary(read: Sequence[Reading]) -> dict[str, float | int | None]:
     word said (insertions, smoothed), and the share of frames whose token is right, smoothed; None where the frames'
     tokens are not known. Case and punctuation do not count."""
     said = [one.said for one in read]
-    counted = jiwer.process_words(said, [one.smoothed for one in read])
-    words, frames = counted.hits + counted.substitutions + counted.deletions, sum(one.frames for one in read)
+    words, rate, insertions = word_errors(said, [one.smoothed for one in read])
+    frames = sum(one.frames for one in read)
     return {
         "words": words,
-        "smoothed": counted.wer,
-        "smoothed_insertions": counted.insertions / words,
+        "smoothed": rate,
+        "smoothed_insertions": insertions,
         "smoothed_evenly": jiwer.wer(said, [one.evenly for one in read]),
         "frame_by_frame": jiwer.wer(said, [one.framewise for one in read]),
         "frame_accuracy": sum(one.right for one in read) / frames if frames else None,
     }
+
+
+def word_errors(said: list[str], read: list[str]) -> tuple[int, float, float]:
+    """Words said, and of these the shares that are read wrongly and that are put in."""
+    counted = jiwer.process_words(said, read)
+    words = counted.hits + counted.substitutions + counted.deletions
+    return words, counted.wer, counted.insertions / words
 
 
 def read_examples(

@@ -10,6 +10,7 @@ rest of the name tells, or of `yardstick`.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,12 @@ def compared(folder: Path) -> pd.DataFrame:
     """A line a sitting of `align` that measured a lever, of its `align_*.card.json`: on held-out passages, words read wrongly,
     smoothed and frame by frame, and frames named rightly, per cent; and the minutes that it took."""
     lines = {}
-    for file in sorted(folder.glob("align_*.card.json")):
+    for lever, file in _levers(folder, "align_", ".card.json"):
         card = json.loads(file.read_text("utf8"))
         heard = card["held_out"]
         shares = {name: round(100 * heard[measure], 1) for name, measure in MEASURES.items()}
         minutes = round(card["seconds_of_last_sitting"] / 60)
-        lines[file.name.removeprefix("align_").removesuffix(".card.json").replace("_", " ")] = shares | {
-            "minutes": minutes
-        }
+        lines[lever] = shares | {"minutes": minutes}
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("lever").convert_dtypes()
 
 
@@ -81,15 +80,21 @@ def tuned(folder: Path) -> pd.DataFrame:
     """A line a sitting of `tune` that measured a lever, of the last line of its `tune_*.curve.jsonl`: steps, loss of the right reply on
     held-out passages, and their questions that were answered rightly, per cent."""
     lines = {}
-    for file in sorted(folder.glob("tune_*.curve.jsonl")):
+    for lever, file in _levers(folder, "tune_", ".curve.jsonl"):
         last = json.loads(file.read_text("utf8").splitlines()[-1])
-        lines[file.name.removeprefix("tune_").removesuffix(".curve.jsonl").replace("_", " ")] = {
+        lines[lever] = {
             "steps": last["step"],
             "held-out loss": round(last["held_out"], 3),
             "held-out questions": last["held_out_questions"],
             "right (%)": round(100 * last["held_out_accuracy"], 1),
         }
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("lever").convert_dtypes()
+
+
+def _levers(folder: Path, begin: str, end: str) -> Iterator[tuple[str, Path]]:
+    """The files of this kind, each with its lever's name."""
+    for file in sorted(folder.glob(f"{begin}*{end}")):
+        yield file.name.removeprefix(begin).removesuffix(end).replace("_", " "), file
 
 
 def coverage(folder: Path) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import jiwer
 import numpy as np
 from tqdm import tqdm
 
@@ -20,7 +19,7 @@ from ..files import write_whole
 from ..synthesis.listening.pieces import pieces
 from ..synthesis.listening.recognizers import Recognizer, WhisperFolder
 from .corpus import Corpus
-from .reading import plain
+from .reading import plain, word_errors
 
 NAME = "openai/whisper-base"
 VOCABULARY = ("config.json", "tokenizer.json", "vocabulary.txt")
@@ -55,6 +54,5 @@ def word_error_rate(recognizer: Recognizer, recordings: Iterable[tuple[str, Wave
     for text, waveform in tqdm(recordings, desc="recordings read"):
         said.append(plain(text))
         read.append(plain(" ".join(map(recognizer.transcribe, pieces(waveform)))))
-    counted = jiwer.process_words(said, read)
-    words = counted.hits + counted.substitutions + counted.deletions
-    return {"words": words, "recognized": counted.wer, "recognized_insertions": counted.insertions / words}
+    words, rate, insertions = word_errors(said, read)
+    return {"words": words, "recognized": rate, "recognized_insertions": insertions}
